@@ -1,0 +1,45 @@
+import type { LinkLimits } from "./settings.js";
+
+/** What became of one delegated request; the `outcome` label of `caesura_delegations_total`. */
+export type DelegationOutcome = "result" | "error" | "timeout" | "no_link" | "invalid_reply" | "refused" | "late";
+
+/** What the hub tells the operator; performed at once, never for an untouched stanza. */
+export type HubEvent =
+  | {
+      readonly kind: "delegation";
+      readonly domain: string;
+      /** The configured namespace, which names the rule. */
+      readonly rule: string;
+      /** The configured managing entity. */
+      readonly entity: string;
+      readonly outcome: DelegationOutcome;
+      /** Stable code of what was wrong, listed in `docs/errors.md`; for every outcome but `result` and `error`. */
+      readonly code?: string;
+      readonly seconds: number;
+    }
+  | { readonly kind: "entity-up"; readonly entity: string }
+  | { readonly kind: "entity-down"; readonly entity: string; readonly lost: number }
+  | { readonly kind: "advertised"; readonly domain: string; readonly entity: string; readonly namespaces: number };
+
+/** What the pure core needs of the world. */
+export interface HubEnvironment {
+  readonly limits: LinkLimits;
+  /** An unguessable id, unique for ever, safe in an XML attribute without escaping (128 bits). */
+  newId(): string;
+  /** Milliseconds of a clock that never runs backwards. */
+  now(): number;
+  /** Asks for `hub.timerExpired(key)` in `ms`; `clearTimer` takes that back. */
+  setTimer(key: number, ms: number): void;
+  clearTimer(key: number): void;
+  report(event: HubEvent): void;
+}
+
+/** Numbers that the edge reads when it is asked for metrics. */
+export interface HubStats {
+  /** Bound c2s sessions now. */
+  readonly sessions: number;
+  /** Delegated requests that wait for their answer now. */
+  readonly pending: number;
+  /** Requests that a rule took, by domain and rule: read with `ruleMatches()`. */
+  readonly entities: ReadonlyMap<string, { readonly up: boolean; readonly queuedBytes: number }>;
+}

@@ -1,0 +1,28 @@
+import type { FramerLimits } from "../xml/index.js";
+import type { RuleTable } from "../rules/index.js";
+
+/** What the machines need to know of one served domain. Made from the configuration by the composition root. */
+export interface DomainSettings {
+  /** Normalised domain (A-labels, lower case). */
+  readonly name: string;
+  readonly serverTls: "none" | "starttls" | "direct";
+  /** True when component links are relayed to the server's own component port; false: they end here. */
+  readonly relaysComponents: boolean;
+  /** Component JID → shared secret (only for links that end here). `undefined`: no allow-list. */
+  readonly components: ReadonlyMap<string, { readonly secret: string | undefined }> | undefined;
+  readonly rules: RuleTable;
+}
+
+export interface LinkLimits {
+  /** Before authentication; `limits.unauthenticatedStanza`. */
+  readonly unauthenticated: FramerLimits;
+  readonly authenticated: FramerLimits;
+  /** Stanzas from the server and from components: larger, since the server bounds them itself. */
+  readonly trusted: FramerLimits;
+  /** Delegated requests in flight per session; at the limit the client is no longer read. */
+  readonly pendingPerSession: number;
+  /** Bytes of stanzas held back while a blocking delegation waits (D41); at the limit the client is no longer read. */
+  readonly heldBytes: number;
+  /** Bytes queued towards one managing entity; at the limit its delegations are refused. */
+  readonly entityQueueBytes: number;
+}
