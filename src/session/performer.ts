@@ -44,6 +44,8 @@ export interface Performer {
   /** Stops and restarts reading a leg. The edge also stops by itself while the opposite leg has no room. */
   pause(leg: LegName): void;
   resume(leg: LegName): void;
+  /** Bytes that were sent on a leg and have not left this process yet. */
+  queuedBytes(leg: LegName): number;
   setTimer(timer: LinkTimer): void;
   clearTimer(timer: LinkTimer): void;
   /** Something an operator wants to see: a log line and a count. Never called for an untouched stanza. */

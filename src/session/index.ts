@@ -1,0 +1,11 @@
+/**
+ * Two legs coupled (a link), and links coupled with delegation (the hub). The proxy of one node as a machine.
+ *
+ * 1. No sockets, clock, randomness: `HubEnvironment` and `Performer` are what the machines see of the world.
+ * 2. Bytes go in with `LinkMachine.bytes`, actions come out as calls of the link's `Performer`, in order.
+ * 3. What no rule selects leaves as the bytes that came; injection happens between frames only.
+ * 4. Every request that was taken out of a stream is answered exactly once.
+ */
+export type { CloseReason, LegClosed, LegName, LinkEvent, LinkMachine, LinkTimer, Performer } from "./performer.js";
+export type { DelegationOutcome, HubEnvironment, HubEvent, HubStats } from "./hub-types.js";
+export type { DomainSettings, LinkLimits } from "./settings.js";
