@@ -1,0 +1,128 @@
+import type { Secret } from "./secret.js";
+
+/**
+ * The whole configuration, proved. Deep-frozen; every file named in it has been read, so two of them can be compared.
+ *
+ * Units   milliseconds where a name ends in `Ms`, bytes where it ends in `Bytes`, else counts.
+ * Source  `proxy.yaml`; each key is described in `docs/configuration.md`.
+ */
+export interface Config {
+  /** Absolute path of the file that was read. */
+  readonly file: string;
+  readonly domains: readonly DomainConfig[];
+  readonly listen: readonly ListenerConfig[];
+  /** `undefined`: no administration port. */
+  readonly admin: AddressConfig | undefined;
+  readonly limits: LimitsConfig;
+  readonly timeouts: TimeoutsConfig;
+  readonly log: LogConfig;
+}
+
+export interface AddressConfig {
+  readonly host: string;
+  /** 0 lets the system choose one; only for listeners. */
+  readonly port: number;
+}
+
+/** One served domain. */
+export interface DomainConfig {
+  /** Normalised: A-labels, lower case. */
+  readonly name: string;
+  readonly tls: CertificateConfig;
+  readonly server: ServerConfig;
+  /** `undefined`: any component may connect (only where the server checks the handshake). */
+  readonly components: readonly ComponentConfig[] | undefined;
+  readonly delegations: readonly DelegationConfig[];
+}
+
+/** A certificate chain and its key, as read; `certFile` and `keyFile` are absolute paths. */
+export interface CertificateConfig {
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** PEM: the certificate first, then its chain. */
+  readonly cert: string;
+  /** PEM. */
+  readonly key: Secret;
+}
+
+/** The real server behind one domain. */
+export interface ServerConfig {
+  readonly c2s: ServerC2sConfig;
+  /** The server's component port; `undefined`: component links end here (XEP-0114). */
+  readonly component: AddressConfig | undefined;
+}
+
+export interface ServerC2sConfig extends AddressConfig {
+  readonly tls: "none" | "starttls" | "direct";
+  /** False: any certificate is taken. */
+  readonly verify: boolean;
+  /** PEM of the authorities to trust instead of the system's. */
+  readonly ca: string | undefined;
+  /** SHA-256 of the only certificate to accept (DER), 64 lower-case hexadecimal digits. Replaces `ca` and the name check. */
+  readonly pinnedCertificate: string | undefined;
+  /** The name to send as SNI and to expect in the certificate. */
+  readonly serverName: string;
+}
+
+/** A component that may connect for a domain. */
+export interface ComponentConfig {
+  /** Normalised domain. */
+  readonly jid: string;
+  /** `undefined`: the server checks the handshake. */
+  readonly secret: Secret | undefined;
+}
+
+/** One delegated namespace; has the shape of a rule (XEP-0355 §4). */
+export interface DelegationConfig {
+  readonly namespace: string;
+  /** The managing entity's JID, normalised. */
+  readonly entity: string;
+  readonly filtering: readonly string[];
+  readonly timeoutMs: number;
+  readonly blocking: boolean;
+  readonly foreignTargets: "delegate" | "probe" | "server";
+  /** Disco identities `category/type` of the server that this delegation replaces. */
+  readonly identities: readonly string[];
+}
+
+export type ListenerConfig =
+  | (AddressConfig & { readonly kind: "c2s"; readonly tls: "starttls" | "direct" | "none" })
+  | (AddressConfig & { readonly kind: "component"; readonly tls: "none" });
+
+export interface LimitsConfig {
+  /** Largest stanza of an authenticated client. */
+  readonly maxStanzaBytes: number;
+  readonly maxUnauthenticatedStanzaBytes: number;
+  /** Largest stanza of the server or of a component. */
+  readonly maxTrustedStanzaBytes: number;
+  readonly maxDepth: number;
+  readonly maxAttributes: number;
+  readonly maxChildren: number;
+  readonly maxNameBytes: number;
+  readonly pendingPerSession: number;
+  readonly heldBytes: number;
+  readonly entityQueueBytes: number;
+  /** Client and component connections at once. */
+  readonly connections: number;
+  /** The same from one address; 0: no limit. */
+  readonly connectionsPerAddress: number;
+}
+
+export interface TimeoutsConfig {
+  readonly tlsMs: number;
+  readonly headerMs: number;
+  readonly connectMs: number;
+  readonly authenticationMs: number;
+  readonly drainMs: number;
+  /** Silence of a link in both directions; 0: for ever. */
+  readonly idleMs: number;
+  readonly shutdownMs: number;
+}
+
+export interface LogConfig {
+  readonly level: LogLevel;
+}
+
+/** From the most to the fewest lines. */
+export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+export type LogLevel = (typeof logLevels)[number];

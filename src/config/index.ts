@@ -1,0 +1,26 @@
+/**
+ * The configuration: `proxy.yaml`, read, proved and frozen.
+ *
+ * 1. `loadConfig` never throws on what an operator wrote; it returns every problem at once, each with its position.
+ * 2. What it returns is complete: units converted, names normalised, files read. Nobody else reads them again.
+ * 3. One schema (`schema.ts`) is the source of the types, the JSON Schema and `docs/configuration.md`.
+ * 4. A secret is a `Secret` and prints as `[redacted]`.
+ */
+export type {
+  AddressConfig,
+  CertificateConfig,
+  ComponentConfig,
+  Config,
+  DelegationConfig,
+  DomainConfig,
+  LimitsConfig,
+  ListenerConfig,
+  LogConfig,
+  LogLevel,
+  ServerC2sConfig,
+  ServerConfig,
+  TimeoutsConfig,
+} from "./config.js";
+export { logLevels } from "./config.js";
+export type { LoadedConfig, Problem } from "./problem.js";
+export { Secret } from "./secret.js";
