@@ -1,0 +1,140 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Certificate } from "./certificate.js";
+import { findProgram, freePort, Peer, temporaryFolder } from "./peer.js";
+
+/** One namespace in the table of Prosody's mod_delegation. */
+export interface ProsodyDelegation {
+  readonly jid: string;
+  readonly filtering?: readonly string[];
+}
+
+export interface ProsodyOptions {
+  /** Served domains; `capulet.lit` when absent. */
+  readonly domains?: readonly string[];
+  /** Local part → password, in each domain. */
+  readonly users?: Readonly<Record<string, string>>;
+  /** Component → secret. */
+  readonly components?: Readonly<Record<string, string>>;
+  /** TLS on the client port (STARTTLS, required) and on a port of its own (direct). */
+  readonly certificate?: Certificate;
+  /** The namespaces that mod_delegation of prosody-modules delegates: the reference to compare with. */
+  readonly delegations?: Readonly<Record<string, ProsodyDelegation>>;
+  /** A text conference service (XEP-0045) of the server's own. */
+  readonly conference?: string;
+}
+
+export interface Prosody {
+  readonly peer: Peer;
+  readonly c2sPort: number;
+  /** 0 without a certificate. */
+  readonly directTlsPort: number;
+  readonly componentPort: number;
+  stop(): Promise<void>;
+}
+
+/** Where Debian's prosody-modules puts its modules. */
+export const prosodyModules = "/usr/lib/prosody/modules/mod_delegation/mod_delegation.lua";
+
+const modules =
+  "roster saslauth disco ping pep mam smacks blocklist version carbons private vcard4 vcard_legacy time tls".split(" ");
+
+/** Starts Debian's Prosody on free ports, everything it keeps in a folder of its own. */
+export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
+  const folder = temporaryFolder("prosody");
+  const domains = options.domains ?? ["capulet.lit"];
+  const c2sPort = await freePort();
+  const componentPort = await freePort();
+  const directTlsPort = options.certificate === undefined ? 0 : await freePort();
+  for (const domain of domains) writeAccounts(folder, domain, options.users ?? { juliet: "r0m30", romeo: "jul13t" });
+  const config = join(folder, "prosody.cfg.lua");
+  writeFileSync(config, configuration({ ...options, domains }, folder, c2sPort, componentPort, directTlsPort));
+  const peer = await Peer.start({
+    name: "Prosody",
+    command: findProgram("prosody") ?? "prosody",
+    args: ["--config", config],
+    folder,
+    isReady: (log) =>
+      log.includes("Activated service 'c2s' on [") &&
+      (options.components === undefined || log.includes("Activated service 'component' on [")),
+  });
+  return { peer, c2sPort, directTlsPort, componentPort, stop: () => peer.stop() };
+}
+
+function configuration(
+  options: ProsodyOptions & { readonly domains: readonly string[] },
+  folder: string,
+  c2sPort: number,
+  componentPort: number,
+  directTlsPort: number,
+): string {
+  const { certificate, delegations } = options;
+  const delegation = delegations === undefined ? [] : ["delegation"];
+  const lines = [
+    "run_as_root = true",
+    `pidfile = ${lua(join(folder, "prosody.pid"))}`,
+    `data_path = ${lua(folder)}`,
+    `certificates = ${lua(folder)}`,
+    `plugin_paths = { "/usr/lib/prosody/modules" }`,
+    `interfaces = { "127.0.0.1" }`,
+    `component_interfaces = { "127.0.0.1" }`,
+    `c2s_ports = { ${String(c2sPort)} }`,
+    `component_ports = { ${String(componentPort)} }`,
+    `c2s_direct_tls_ports = { ${directTlsPort === 0 ? "" : String(directTlsPort)} }`,
+    `legacy_ssl_ports = {}`,
+    `http_ports = {}`,
+    `https_ports = {}`,
+    `modules_enabled = ${luaList([...modules, ...delegation])}`,
+    `modules_disabled = { "s2s" }`,
+    `authentication = "internal_plain"`,
+    `storage = "internal"`,
+    `c2s_require_encryption = ${String(certificate !== undefined)}`,
+    `allow_unencrypted_plain_auth = ${String(certificate === undefined)}`,
+    `log = { { levels = { min = ${lua(process.env["CAESURA_TEST_PROSODY_LOG"] ?? "info")} }, to = "console" } }`,
+    ...(certificate === undefined
+      ? []
+      : [`ssl = { key = ${lua(certificate.keyFile)}, certificate = ${lua(certificate.certFile)} }`]),
+  ];
+  for (const domain of options.domains) {
+    lines.push(`VirtualHost ${lua(domain)}`);
+    if (delegations !== undefined) lines.push(`  delegations = ${delegationTable(delegations)}`);
+  }
+  for (const [jid, secret] of Object.entries(options.components ?? {})) {
+    lines.push(
+      `Component ${lua(jid)}`,
+      `  component_secret = ${lua(secret)}`,
+      `  modules_enabled = ${luaList(delegation)}`,
+    );
+  }
+  if (options.conference !== undefined) lines.push(`Component ${lua(options.conference)} "muc"`);
+  return `${lines.join("\n")}\n`;
+}
+
+function delegationTable(delegations: Readonly<Record<string, ProsodyDelegation>>): string {
+  const rows = Object.entries(delegations).map(([namespace, { jid, filtering }]) => {
+    const filter = filtering === undefined ? "" : `; filtering = ${luaList(filtering)}`;
+    return `[${lua(namespace)}] = { jid = ${lua(jid)}${filter} }`;
+  });
+  return `{ ${rows.join("; ")} }`;
+}
+
+// Prosody's "internal" storage: one file an account, its name percent-encoded.
+function writeAccounts(folder: string, domain: string, users: Readonly<Record<string, string>>): void {
+  const accounts = join(folder, encodeName(domain), "accounts");
+  mkdirSync(accounts, { recursive: true });
+  for (const [user, password] of Object.entries(users)) {
+    writeFileSync(join(accounts, `${encodeName(user)}.dat`), `return { ["password"] = ${lua(password)}; };\n`);
+  }
+}
+
+function encodeName(name: string): string {
+  return name.replaceAll(/[^a-zA-Z0-9]/g, (character) => `%${character.charCodeAt(0).toString(16).padStart(2, "0")}`);
+}
+
+function lua(text: string): string {
+  return JSON.stringify(text);
+}
+
+function luaList(texts: readonly string[]): string {
+  return `{ ${texts.map(lua).join("; ")} }`;
+}
