@@ -1,0 +1,89 @@
+import { createHash } from "node:crypto";
+import { XmppStream } from "./xmpp-stream.js";
+
+/** The accounts of the tests. */
+export const passwords: Readonly<Record<string, string>> = { juliet: "r0m30", romeo: "jul13t", nurse: "4ng3l1c4" };
+
+export interface LoginOptions {
+  readonly port: number;
+  readonly user: string;
+  readonly domain?: string;
+  readonly password?: string;
+  readonly resource?: string;
+  readonly transport?: "clear" | "starttls" | "direct";
+  /** The trusted certificate, PEM; needed for TLS. */
+  readonly ca?: string;
+  /** `xml:lang` of the stream. */
+  readonly lang?: string;
+}
+
+/** The stream header of a client. */
+export function clientHeader(domain: string, lang = "en"): string {
+  return (
+    `<?xml version='1.0'?><stream:stream to='${domain}' version='1.0' xml:lang='${lang}' ` +
+    `xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams'>`
+  );
+}
+
+/** Logs in like a plain client: STARTTLS when asked to, SASL PLAIN, resource binding. Answers a stream with its `jid`. */
+export async function login(options: LoginOptions): Promise<XmppStream> {
+  const stream = await authenticate(options);
+  const resource = options.resource ?? "balcony";
+  const bound = await stream.ask(
+    `<iq type='set' id='bind-1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><resource>${resource}</resource></bind></iq>`,
+  );
+  stream.jid = bound.element.getChild("bind")?.getChildText("jid") ?? "";
+  if (stream.jid === "") throw new Error(`no resource bound: ${bound.raw}`);
+  return stream;
+}
+
+/** Everything of a login before resource binding; the features after SASL have been taken. */
+export async function authenticate(options: LoginOptions): Promise<XmppStream> {
+  const { port, user, ca = "", transport = "clear", domain = "capulet.lit" } = options;
+  const tls = { ca, servername: domain };
+  const header = clientHeader(domain, options.lang);
+  const stream = await XmppStream.connect(port, transport === "direct" ? tls : undefined, user);
+  await stream.open(header);
+  let features = await stream.take((element) => element.getName() === "features", "stream features");
+  if (transport === "starttls") {
+    stream.send("<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>");
+    await stream.take((element) => element.getName() === "proceed", "proceed");
+    await stream.secure(tls);
+    await stream.open(header);
+    features = await stream.take((element) => element.getName() === "features", "stream features");
+  }
+  if (!features.raw.includes(">PLAIN<")) throw new Error(`no PLAIN: ${features.raw}`);
+  const secret = Buffer.from(`\0${user}\0${options.password ?? passwords[user] ?? ""}`).toString("base64");
+  stream.send(`<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>${secret}</auth>`);
+  const outcome = await stream.take((element) => /^(success|failure)$/.test(element.getName()), "the outcome of SASL");
+  if (outcome.element.getName() !== "success") throw new Error(`not authenticated: ${outcome.raw}`);
+  await stream.open(header);
+  await stream.take((element) => element.getName() === "features", "stream features");
+  return stream;
+}
+
+export interface ComponentOptions {
+  readonly port: number;
+  readonly jid: string;
+  readonly secret: string;
+}
+
+/** The stream header of a component (XEP-0114 §3). */
+export function componentHeader(jid: string): string {
+  return (
+    `<?xml version='1.0'?><stream:stream to='${jid}' xmlns='jabber:component:accept' ` +
+    `xmlns:stream='http://etherx.jabber.org/streams'>`
+  );
+}
+
+/** Connects a component and does the handshake of XEP-0114 §3; rejects when it is refused. */
+export async function connectComponent(options: ComponentOptions): Promise<XmppStream> {
+  const stream = await XmppStream.connect(options.port, undefined, options.jid);
+  stream.jid = options.jid;
+  const header = await stream.open(componentHeader(options.jid));
+  const id = String(header.attrs["id"] ?? "");
+  stream.send(`<handshake>${createHash("sha1").update(`${id}${options.secret}`).digest("hex")}</handshake>`);
+  const outcome = await stream.take((element) => /^(handshake|error)$/.test(element.getName()), "the handshake");
+  if (outcome.element.getName() !== "handshake") throw new Error(`no handshake: ${outcome.raw}`);
+  return stream;
+}
