@@ -24,3 +24,9 @@ export type {
 export { logLevels } from "./config.js";
 export type { LoadedConfig, Problem } from "./problem.js";
 export { Secret } from "./secret.js";
+export { expiredCode } from "./certificates.js";
+export { isSame } from "./compare.js";
+export { configJsonSchema } from "./json-schema.js";
+export type { JsonSchema } from "./json-schema.js";
+export { loadConfig, parseConfig } from "./load.js";
+export type { LoadOptions } from "./load.js";

@@ -1,0 +1,268 @@
+import { normaliseDomain } from "../xmpp/index.js";
+import { checkHost, isLoopback, reaches } from "./addresses.js";
+import { proveAuthorities, proveCertificate, provePin } from "./certificates.js";
+import { proveComponents } from "./components.js";
+import type { SecretSources } from "./components.js";
+import type { AddressConfig, ComponentConfig, DomainConfig, ListenerConfig, ServerC2sConfig } from "./config.js";
+import { proveDelegations } from "./delegations.js";
+import type { ConfigDocument } from "./document.js";
+import { certificateSchema, serverC2sSchema, serverComponentSchema } from "./schema.js";
+import { asRecord, proved } from "./shape.js";
+import type { DocumentPath } from "./source.js";
+
+export interface DomainSources extends SecretSources {
+  readonly nowMs: number;
+  readonly listeners: readonly ListenerConfig[];
+  /** False while a listener has a problem: then nothing is concluded from one that is missing. */
+  readonly areListenersComplete: boolean;
+}
+
+/** Reads the served domains. Complains; one that cannot be used is left out of the result. */
+export function proveDomains(
+  document: ConfigDocument,
+  at: DocumentPath,
+  raw: unknown,
+  sources: DomainSources,
+): readonly DomainConfig[] {
+  const entries = Object.entries(asRecord(raw) ?? {});
+  if (entries.length === 0 && asRecord(raw) !== undefined) {
+    document.complain(at, { code: "no-domain", message: "No domain is served.", hint: "Name at least one domain." });
+  }
+  const names = new Map<string, string>();
+  const domains: DomainConfig[] = [];
+  for (const [written, value] of entries) {
+    const path = [...at, written];
+    const name = normaliseDomain(written);
+    const twin = name === undefined ? undefined : names.get(name);
+    if (name === undefined || name.startsWith("[")) {
+      document.complain(
+        path,
+        {
+          code: "invalid-domain",
+          message: `${JSON.stringify(written)} is no domain name.`,
+          hint: written.includes("@") ? "A served domain has no localpart." : undefined,
+        },
+        "key",
+      );
+    } else if (twin === undefined) names.set(name, written);
+    else {
+      document.complain(
+        path,
+        { code: "duplicate-domain", message: `${JSON.stringify(written)} and ${JSON.stringify(twin)} are one domain.` },
+        "key",
+      );
+    }
+    const domain = proveDomain(document, path, name, value, sources);
+    if (domain !== undefined) domains.push(domain);
+  }
+  checkWays(document, at, domains, new Map([...names].map(([name, written]) => [name, written])));
+  return domains;
+}
+
+function proveDomain(
+  document: ConfigDocument,
+  at: DocumentPath,
+  name: string | undefined,
+  raw: unknown,
+  sources: DomainSources,
+): DomainConfig | undefined {
+  const fields = asRecord(raw);
+  if (fields === undefined) return undefined;
+  const server = asRecord(fields["server"]);
+  const rawTls = proved(certificateSchema, fields["tls"]);
+  const tls = rawTls && proveCertificate(document, [...at, "tls"], name, rawTls, sources.folder, sources.nowMs);
+  const c2s = proveC2s(document, [...at, "server", "c2s"], name, server?.["c2s"], sources);
+  const endsHere = server !== undefined && server["component"] === undefined;
+  const component = proveComponentPort(document, [...at, "server", "component"], server?.["component"], sources);
+  const hasList = fields["components"] !== undefined;
+  const listed = proveComponents(document, [...at, "components"], fields["components"], endsHere, sources);
+  const delegations = proveDelegations(document, [...at, "delegations"], fields["delegations"], name);
+
+  const seen = new Set<string>();
+  for (const { entity, namespace } of delegations) {
+    if (seen.has(entity)) continue;
+    seen.add(entity);
+    const isListed = listed.some(({ jid }) => jid === entity);
+    checkWayIn(document, [...at, "delegations", namespace, "jid"], entity, { endsHere, hasList, isListed }, sources);
+  }
+  if (name === undefined || tls === undefined || c2s === undefined) return undefined;
+  const components = hasList || endsHere ? listed : undefined;
+  return { name, tls, server: { c2s, component }, components, delegations };
+}
+
+function proveC2s(
+  document: ConfigDocument,
+  at: DocumentPath,
+  domain: string | undefined,
+  raw: unknown,
+  sources: DomainSources,
+): ServerC2sConfig | undefined {
+  const c2s = proved(serverC2sSchema, raw);
+  if (c2s === undefined) return undefined;
+  const isHost = checkHost(document, [...at, "host"], c2s.host);
+  checkLoop(document, at, c2s, sources.listeners);
+  if (c2s.proxyProtocol !== undefined) {
+    document.complain([...at, "proxyProtocol"], {
+      code: "not-available-yet",
+      message: "proxyProtocol is not available yet.",
+      hint: "Remove the key; the server sees Caesura's address as that of every client.",
+    });
+  }
+  checkServerTls(document, at, c2s, isHost);
+  const serverName = c2s.serverName === undefined ? domain : normaliseDomain(c2s.serverName);
+  if (serverName === undefined && c2s.serverName !== undefined) {
+    document.complain([...at, "serverName"], {
+      code: "invalid-domain",
+      message: `${JSON.stringify(c2s.serverName)} is no domain name.`,
+    });
+  }
+  const ca = c2s.ca === undefined ? undefined : proveAuthorities(document, [...at, "ca"], c2s.ca, sources.folder);
+  const pinnedCertificate =
+    c2s.pinnedCertificate === undefined
+      ? undefined
+      : provePin(document, [...at, "pinnedCertificate"], c2s.pinnedCertificate, sources.folder);
+  if (serverName === undefined) return undefined;
+  return { host: c2s.host, port: c2s.port, tls: c2s.tls, verify: c2s.verify, ca, pinnedCertificate, serverName };
+}
+
+function checkServerTls(
+  document: ConfigDocument,
+  at: DocumentPath,
+  c2s: { host: string; tls: string; verify: boolean; ca?: unknown; pinnedCertificate?: unknown; serverName?: unknown },
+  isHost: boolean,
+): void {
+  const warn = (key: string, code: string, message: string, hint?: string): void =>
+    document.complain([...at, key], { severity: "warning", code, message, hint });
+  if (c2s.tls === "none") {
+    for (const key of ["ca", "pinnedCertificate", "serverName"] as const) {
+      if (c2s[key] !== undefined) warn(key, "no-effect", `"${key}" has no effect with tls: none.`);
+    }
+    if (isHost && !isLoopback(c2s.host)) {
+      warn(
+        "host",
+        "cleartext-server",
+        `Passwords and messages travel to ${c2s.host} in clear.`,
+        "Use tls: starttls or tls: direct, or let Caesura run on the server's machine.",
+      );
+    }
+  } else if (!c2s.verify && c2s.pinnedCertificate === undefined) {
+    warn(
+      "verify",
+      "unverified-server",
+      "The server's certificate is not checked; anybody on the way can pose as the server.",
+      "Name its certificate in ca or pinnedCertificate instead.",
+    );
+  }
+}
+
+function proveComponentPort(
+  document: ConfigDocument,
+  at: DocumentPath,
+  raw: unknown,
+  sources: DomainSources,
+): AddressConfig | undefined {
+  const component = raw === undefined ? undefined : proved(serverComponentSchema, raw);
+  if (component === undefined) return undefined;
+  if (checkHost(document, [...at, "host"], component.host) && !isLoopback(component.host)) {
+    document.complain([...at, "host"], {
+      severity: "warning",
+      code: "cleartext-server",
+      message: `Stanzas of components travel to ${component.host} in clear; component links have no TLS.`,
+    });
+  }
+  checkLoop(document, at, component, sources.listeners);
+  return component;
+}
+
+function checkLoop(
+  document: ConfigDocument,
+  at: DocumentPath,
+  target: AddressConfig,
+  listeners: readonly ListenerConfig[],
+): void {
+  const own = listeners.findIndex((listener) => reaches(target, listener));
+  if (own < 0) return;
+  document.complain([...at, "port"], {
+    code: "server-is-self",
+    message: `${target.host} port ${target.port} is Caesura's own listener (listen[${own}]), not the server.`,
+    hint: "Move the server to another port, or to another address.",
+  });
+}
+
+interface WayIn {
+  readonly endsHere: boolean;
+  readonly hasList: boolean;
+  readonly isListed: boolean;
+}
+
+/** A managing entity that cannot connect would leave every request unanswered. */
+function checkWayIn(
+  document: ConfigDocument,
+  at: DocumentPath,
+  entity: string,
+  { endsHere, hasList, isListed }: WayIn,
+  { listeners, areListenersComplete }: DomainSources,
+): void {
+  if (areListenersComplete && !listeners.some(({ kind }) => kind === "component")) {
+    document.complain(at, {
+      code: "no-component-listener",
+      message: `${entity} has no way in: no listener has kind: component.`,
+      hint: "Add { kind: component, host: 127.0.0.1, port: 5347 } to listen, and point the component there.",
+    });
+  }
+  if ((endsHere || hasList) && !isListed) {
+    document.complain(at, {
+      code: "unknown-component",
+      message: endsHere
+        ? `${entity} has no way in: component links end here, and it is not in this domain's components.`
+        : `${entity} has no way in: this domain's components allow others only.`,
+      hint: endsHere
+        ? `Add ${entity}: { secretFile: … } to components, or name the server's component port in server.component.`
+        : `Add ${entity}: {} to components.`,
+    });
+  }
+}
+
+/** A component has one link, and so one place where it goes, whichever domains it serves. */
+function checkWays(
+  document: ConfigDocument,
+  at: DocumentPath,
+  domains: readonly DomainConfig[],
+  written: ReadonlyMap<string, string>,
+): void {
+  const ways = new Map<string, DomainConfig>();
+  for (const domain of domains) {
+    const here = [...at, written.get(domain.name) ?? domain.name];
+    const places = new Map<string, DocumentPath>();
+    for (const { entity, namespace } of domain.delegations) {
+      if (!places.has(entity)) places.set(entity, [...here, "delegations", namespace, "jid"]);
+    }
+    for (const { jid } of domain.components ?? []) places.set(jid, [...here, "components", jid]);
+    for (const [jid, place] of places) {
+      if (domains.some(({ name }) => name === jid)) {
+        document.complain(place, { code: "entity-is-server", message: `${jid} is a served domain, not a component.` });
+      }
+      const other = ways.get(jid);
+      if (other !== undefined && !isSameWay(other, domain, jid)) {
+        document.complain(place, {
+          code: "ambiguous-component",
+          message: `The link of ${jid} would have to go two ways: ${other.name} and ${domain.name} treat it differently.`,
+          hint: "Give both domains the same server.component, or the same secret.",
+        });
+      }
+      if (other === undefined) ways.set(jid, domain);
+    }
+  }
+}
+
+function isSameWay(one: DomainConfig, other: DomainConfig, jid: string): boolean {
+  const [a, b] = [one.server.component, other.server.component];
+  if (a !== undefined && b !== undefined) return a.host === b.host && a.port === b.port;
+  if (a !== undefined || b !== undefined) return false;
+  const [mine, theirs] = [secretOf(one, jid), secretOf(other, jid)];
+  return mine === undefined || theirs === undefined || mine.equals(theirs);
+}
+
+function secretOf({ components }: DomainConfig, jid: string): ComponentConfig["secret"] {
+  return components?.find((component) => component.jid === jid)?.secret;
+}

@@ -1,0 +1,276 @@
+import type { z } from "zod";
+import type { ConfigDocument } from "./document.js";
+import { configJsonSchema } from "./json-schema.js";
+import type { JsonSchema } from "./json-schema.js";
+import { formatPath } from "./source.js";
+import type { Complaint, DocumentPath } from "./source.js";
+import { didYouMean } from "./suggest.js";
+import { durationPattern, sizePattern } from "./units.js";
+
+type Issue = z.core.$ZodIssue;
+
+/** Says in an operator's words what the schema has against the document, each with its position. */
+export function complainAboutIssues(document: ConfigDocument, issues: readonly Issue[]): void {
+  for (const issue of issues) {
+    const path = issue.path.map((step) => (typeof step === "number" ? step : String(step)));
+    if (issue.code === "unrecognized_keys") {
+      for (const key of issue.keys) {
+        const complaint = { code: "unknown-key", message: `Unknown key ${JSON.stringify(key)}.` };
+        document.complain([...path, key], { ...complaint, hint: hintForKey(path, key) }, "key");
+      }
+    } else {
+      const value = valueAt(document.value, path);
+      const isKey = issue.code === "invalid_key";
+      document.complain(path, isKey ? describeKey(path) : describe(issue, path, value), isKey ? "key" : "value");
+    }
+  }
+}
+
+function describe(issue: Issue, path: DocumentPath, value: unknown): Complaint {
+  const name = formatPath(path.slice(-1)) || "the file";
+  if (value === undefined && path.length > 0) {
+    const example = schemaAt(path)?.examples?.[0];
+    return {
+      code: "missing-key",
+      message: `${quoted(path)} is missing${inside(path)}.`,
+      hint: example === undefined ? undefined : `For example: ${name}: ${asYaml(example)}`,
+    };
+  }
+  switch (issue.code) {
+    case "invalid_type":
+      return describeType(path, value, issue.expected);
+    case "invalid_value":
+      return describeChoice(path, value, issue.values.map(String));
+    case "invalid_union": {
+      const kinds = ["c2s", "component"];
+      const kind = valueAt(value, ["kind"]);
+      if (kind === undefined) {
+        return {
+          code: "missing-key",
+          message: `This listener has no "kind".`,
+          hint: `Write kind: c2s or kind: component.`,
+        };
+      }
+      return describeChoice([...path, "kind"], kind, kinds);
+    }
+    case "invalid_format":
+      return describeFormat(path, value);
+    case "too_big":
+    case "too_small":
+      return describeSize(path, value);
+    case "custom":
+      return describeRange(path, value, issue.message);
+    default:
+      return { code: "invalid-value", message: `${quoted(path)} has a value that cannot be used: ${shown(value)}.` };
+  }
+}
+
+function describeType(path: DocumentPath, value: unknown, expected: string): Complaint {
+  const pattern = schemaAt(path)?.pattern;
+  if (typeof value === "number" && (pattern === durationPattern.source || pattern === sizePattern.source)) {
+    const units = pattern === durationPattern.source ? `${value}s` : `${value}KiB`;
+    return { code: "missing-unit", message: `${quoted(path)} needs a unit.`, hint: `For example ${units}.` };
+  }
+  if (value === null) {
+    return {
+      code: "empty-value",
+      message: `${quoted(path)} is empty.`,
+      hint:
+        expected === "string"
+          ? "Give it a value, or remove the key."
+          : "Give it content, or remove the key; {} is an empty mapping.",
+    };
+  }
+  const words: ReadonlyMap<string, string> = new Map([
+    ["object", "a mapping"],
+    ["record", "a mapping"],
+    ["array", "a list"],
+    ["string", "text"],
+    ["int", "a whole number"],
+    ["number", "a whole number"],
+    ["boolean", "true or false"],
+  ]);
+  const subject = path.length === 0 ? "The file" : quoted(path);
+  const hint =
+    expected === "string" && (typeof value === "number" || typeof value === "boolean")
+      ? `Write it in quotes: "${String(value)}".`
+      : expected === "array" && typeof value === "object"
+        ? "Begin each entry with a dash."
+        : undefined;
+  return {
+    code: "wrong-type",
+    message: `${subject} must be ${words.get(expected) ?? expected}, not ${kindOf(value)}.`,
+    hint,
+  };
+}
+
+function describeChoice(path: DocumentPath, value: unknown, choices: readonly string[]): Complaint {
+  if (path.length === 1 && path[0] === "version") {
+    return {
+      code: "unsupported-version",
+      message: `Version ${shown(value)} of the file's layout is not known here.`,
+      hint: "This Caesura reads version 1.",
+    };
+  }
+  const list = choices.length === 1 ? String(choices[0]) : `one of ${choices.join(", ")}`;
+  return {
+    code: "wrong-choice",
+    message: `${quoted(path)} must be ${list}, not ${shown(value)}.`,
+    hint: typeof value === "string" ? didYouMean(value, choices) : undefined,
+  };
+}
+
+function describeFormat(path: DocumentPath, value: unknown): Complaint {
+  const pattern = schemaAt(path)?.pattern;
+  if (pattern === durationPattern.source) {
+    return {
+      code: "invalid-duration",
+      message: `${quoted(path)} is no duration: ${shown(value)}.`,
+      hint: "Write a number and ms, s, m or h, without a space: 500ms, 30s, 5m.",
+    };
+  }
+  if (pattern === sizePattern.source) {
+    return {
+      code: "invalid-size",
+      message: `${quoted(path)} is no size: ${shown(value)}.`,
+      hint: "Write a number and B, KB, KiB, MB or MiB, without a space: 10KB (10 000 bytes), 256KiB.",
+    };
+  }
+  if (path.includes("identities")) {
+    return {
+      code: "invalid-identity",
+      message: `${shown(value)} is no disco identity.`,
+      hint: "Write category/type, for example pubsub/pep.",
+    };
+  }
+  return { code: "invalid-value", message: `${quoted(path)} has characters that cannot be there: ${shown(value)}.` };
+}
+
+function describeSize(path: DocumentPath, value: unknown): Complaint {
+  const schema = schemaAt(path);
+  if (typeof value === "number") {
+    const range = `${schema?.minimum ?? 0} to ${schema?.maximum ?? Number.MAX_SAFE_INTEGER}`;
+    return { code: "out-of-range", message: `${quoted(path)} is out of range: ${value}.`, hint: `Allowed: ${range}.` };
+  }
+  if (typeof value === "string") {
+    const what = value === "" ? "is empty" : `is too long: ${value.length} characters`;
+    return { code: value === "" ? "empty-value" : "too-long", message: `${quoted(path)} ${what}.` };
+  }
+  if (Array.isArray(value)) {
+    const what = value.length === 0 ? "is empty; it needs at least one entry" : `has too many entries: ${value.length}`;
+    return { code: value.length === 0 ? "empty-value" : "too-long", message: `${quoted(path)} ${what}.` };
+  }
+  return { code: "out-of-range", message: `${quoted(path)} is out of range.` };
+}
+
+function describeRange(path: DocumentPath, value: unknown, message: string): Complaint {
+  const range = message.replace("out of range: ", "");
+  const isFloor = path[0] === "limits" && /stanza$/i.test(String(path.at(-1)));
+  return {
+    code: "out-of-range",
+    message: `${quoted(path)} is out of range: ${shown(value)}.`,
+    hint: `Allowed: ${range}.${isFloor ? " No server may refuse stanzas of 10 000 bytes (RFC 6120 §13.12)." : ""}`,
+  };
+}
+
+function describeKey(path: DocumentPath): Complaint {
+  const key = String(path.at(-1) ?? "");
+  const what = key === "" ? "is empty" : `is too long: ${key.length} characters`;
+  return { code: "invalid-key", message: `This name ${what}.` };
+}
+
+/** `Did you mean`, or where the key belongs. */
+function hintForKey(path: DocumentPath, key: string): string | undefined {
+  const known = propertiesOf(path);
+  const meant = didYouMean(key, [...known]);
+  if (meant !== undefined) return meant;
+  const homes = keyHomes.get(key);
+  if (homes !== undefined) return `That key belongs into ${homes.join(" or ")}.`;
+  return known.size === 0 ? undefined : `Known here: ${[...known].join(", ")}.`;
+}
+
+const root = configJsonSchema();
+const keyHomes = new Map<string, string[]>();
+collectHomes(root, "");
+
+function collectHomes(schema: JsonSchema, prefix: string): void {
+  for (const variant of [schema, ...(schema.oneOf ?? [])]) {
+    for (const [key, child] of Object.entries(variant.properties ?? {})) {
+      const homes = keyHomes.get(key) ?? [];
+      const home = prefix === "" ? "the top level" : prefix;
+      if (!homes.includes(home)) homes.push(home);
+      keyHomes.set(key, homes);
+      collectHomes(child, prefix === "" ? key : `${prefix}.${key}`);
+    }
+  }
+  if (typeof schema.additionalProperties === "object") collectHomes(schema.additionalProperties, `${prefix}.<name>`);
+  if (schema.items !== undefined) collectHomes(schema.items, `${prefix}[]`);
+}
+
+function variantsAt(path: DocumentPath): readonly JsonSchema[] {
+  let here: readonly JsonSchema[] = [root];
+  for (const step of path) {
+    here = here
+      .flatMap((schema) => [schema, ...(schema.oneOf ?? [])])
+      .flatMap((schema) => {
+        if (typeof step === "number") return schema.items === undefined ? [] : [schema.items];
+        const properties = schema.properties;
+        const known = properties !== undefined && Object.hasOwn(properties, step) ? properties[step] : undefined;
+        if (known !== undefined) return [known];
+        return typeof schema.additionalProperties === "object" ? [schema.additionalProperties] : [];
+      });
+  }
+  return here.flatMap((schema) => [schema, ...(schema.oneOf ?? [])]);
+}
+
+function schemaAt(path: DocumentPath): JsonSchema | undefined {
+  return variantsAt(path)[0];
+}
+
+function propertiesOf(path: DocumentPath): ReadonlySet<string> {
+  return new Set(variantsAt(path).flatMap((schema) => Object.keys(schema.properties ?? {})));
+}
+
+function valueAt(value: unknown, path: DocumentPath): unknown {
+  let here = value;
+  for (const step of path) {
+    if (typeof here !== "object" || here === null || !Object.hasOwn(here, step)) return undefined;
+    here = Reflect.get(here, step);
+  }
+  return here;
+}
+
+function quoted(path: DocumentPath): string {
+  const last = path.at(-1);
+  if (typeof last !== "number") return JSON.stringify(last ?? "the file");
+  return `Entry ${last + 1} of ${JSON.stringify(String(path.at(-2) ?? ""))}`;
+}
+
+function inside(path: DocumentPath): string {
+  const parent = formatPath(path.slice(0, -1));
+  return parent === "" ? "" : ` in ${parent}`;
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return "empty";
+  if (Array.isArray(value)) return "a list";
+  if (typeof value === "object") return "a mapping";
+  return `${typeof value === "string" ? "text" : typeof value} (${shown(value)})`;
+}
+
+/** A value for a message: short, in one line. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  return kindOf(value);
+}
+
+function asYaml(value: unknown): string {
+  if (Array.isArray(value)) return `[${value.map(asYaml).join(", ")}]`;
+  if (typeof value === "object" && value !== null) {
+    return `{ ${Object.entries(value)
+      .map(([key, inner]) => `${key}: ${asYaml(inner)}`)
+      .join(", ")} }`;
+  }
+  return String(value);
+}

@@ -1,0 +1,84 @@
+import { checkHost, isLoopback, isOverlapping } from "./addresses.js";
+import type { AddressConfig, ListenerConfig } from "./config.js";
+import type { ConfigDocument } from "./document.js";
+import { adminSchema, listenerSchema } from "./schema.js";
+import { asList, proved } from "./shape.js";
+import type { DocumentPath } from "./source.js";
+
+/** Reads the listeners. Complains; one that cannot be used is left out of the result. */
+export function proveListeners(document: ConfigDocument, at: DocumentPath, raw: unknown): readonly ListenerConfig[] {
+  const listeners: ListenerConfig[] = [];
+  for (const [index, value] of asList(raw).entries()) {
+    const listener = proved(listenerSchema, value);
+    if (listener === undefined) continue;
+    const path = [...at, index];
+    checkHost(document, [...path, "host"], listener.host);
+    checkExposure(document, path, listener);
+    const twin = listeners.find((other) => isOverlapping(other, listener));
+    if (twin !== undefined) {
+      document.complain([...path, "port"], {
+        code: "address-in-use",
+        message: `Two listeners cannot share ${listener.host} port ${listener.port}.`,
+        hint: `${twin.host} port ${twin.port} is taken above.`,
+      });
+    }
+    listeners.push(listener);
+  }
+  if (
+    listeners.length > 0 &&
+    listeners.length === asList(raw).length &&
+    !listeners.some(({ kind }) => kind === "c2s")
+  ) {
+    document.complain(at, {
+      severity: "warning",
+      code: "no-client-listener",
+      message: "No listener has kind: c2s, so no client can connect.",
+    });
+  }
+  return listeners;
+}
+
+/** Reads the administration port. */
+export function proveAdmin(
+  document: ConfigDocument,
+  at: DocumentPath,
+  raw: unknown,
+  listeners: readonly ListenerConfig[],
+): AddressConfig | undefined {
+  const admin = raw === undefined ? undefined : proved(adminSchema, raw);
+  if (admin === undefined) return undefined;
+  checkHost(document, [...at, "host"], admin.host);
+  if (!isLoopback(admin.host)) {
+    document.complain([...at, "host"], {
+      severity: "warning",
+      code: "admin-exposed",
+      message: "Other machines can reach the administration port, which asks for no password.",
+      hint: "Listen on 127.0.0.1, or let a firewall admit the machine that collects metrics alone.",
+    });
+  }
+  if (listeners.some((listener) => isOverlapping(listener, admin))) {
+    document.complain([...at, "port"], {
+      code: "address-in-use",
+      message: `A listener has ${admin.host} port ${admin.port} already.`,
+    });
+  }
+  return admin;
+}
+
+function checkExposure(document: ConfigDocument, at: DocumentPath, listener: ListenerConfig): void {
+  if (listener.tls !== "none" || isLoopback(listener.host)) return;
+  if (listener.kind === "c2s") {
+    document.complain([...at, "tls"], {
+      code: "cleartext-listener",
+      message: `Clients may be served without TLS on a loopback address only, not on ${listener.host}.`,
+      hint: "Use tls: starttls or tls: direct, or host: 127.0.0.1.",
+    });
+  } else {
+    document.complain([...at, "host"], {
+      severity: "warning",
+      code: "cleartext-component",
+      message: "Component links have no TLS, and other machines can reach this listener.",
+      hint: "Keep it in a private network, or on 127.0.0.1.",
+    });
+  }
+}

@@ -1,0 +1,151 @@
+import { dirname, resolve } from "node:path";
+import type { Config } from "./config.js";
+import { ConfigDocument } from "./document.js";
+import { proveDomains } from "./domains.js";
+import { readTextFile } from "./files.js";
+import { complainAboutIssues } from "./issues.js";
+import { proveAdmin, proveListeners } from "./listeners.js";
+import type { LoadedConfig } from "./problem.js";
+import { configSchema, limitsSchema, logSchema, timeoutsSchema } from "./schema.js";
+import { Secret } from "./secret.js";
+import { asList, asRecord, proved } from "./shape.js";
+import { Source } from "./source.js";
+
+export interface LoadOptions {
+  /** Where `secretEnv` looks; `process.env` at the edge. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** The date that certificates are held against; the clock's if absent. */
+  readonly nowMs?: number;
+}
+
+/** A configuration file is written by hand; the largest sensible one is far below. */
+const maxFileBytes = 1024 * 1024;
+
+/**
+ * Reads a configuration file and everything it names, and proves it.
+ *
+ * Shape   `file` is a path as the operator gave it; problems name it so. Paths inside are relative to its folder.
+ * Errors  never throws on what an operator wrote: all problems at once, in the order of the file. Warnings alone do
+ *         not stop a configuration from being used.
+ */
+export function loadConfig(file: string, options: LoadOptions): LoadedConfig<Config> {
+  const read = readTextFile(resolve(file), maxFileBytes);
+  if (read.ok) return parseConfig(file, read.file.text, options);
+  const { code, message, hint } = read;
+  const hintOfMissing = "Name the file with -c, or run Caesura in its folder.";
+  const advice = code === "file-missing" ? hintOfMissing : hint;
+  return {
+    ok: false,
+    problems: [
+      {
+        severity: "error",
+        path: "",
+        file,
+        line: 1,
+        column: 1,
+        code,
+        message,
+        ...(advice === undefined ? {} : { hint: advice }),
+      },
+    ],
+  };
+}
+
+/** The same for a text that was read already; `file` says where its relative paths start. */
+export function parseConfig(
+  file: string,
+  text: string,
+  { env, nowMs = Date.now() }: LoadOptions,
+): LoadedConfig<Config> {
+  const document = new ConfigDocument(new Source(file, text.replace(/^\u{feff}/u, "")));
+  if (document.value === undefined) return { ok: false, problems: document.problems };
+
+  const shape = configSchema.safeParse(document.value);
+  if (!shape.success) complainAboutIssues(document, shape.error.issues);
+
+  const fields = asRecord(document.value) ?? {};
+  const listen = proveListeners(document, ["listen"], fields["listen"]);
+  const admin = proveAdmin(document, ["admin"], fields["admin"], listen);
+  const domains = proveDomains(document, ["domains"], fields["domains"], {
+    folder: dirname(resolve(file)),
+    env,
+    nowMs,
+    listeners: listen,
+    areListenersComplete: listen.length > 0 && listen.length === asList(fields["listen"]).length,
+  });
+  const limits = proveLimits(document, fields["limits"]);
+  const timeouts = proved(timeoutsSchema, fields["timeouts"] ?? {});
+  const log = proved(logSchema, fields["log"] ?? {});
+
+  const problems = document.problems;
+  if (document.hasErrors || limits === undefined || timeouts === undefined || log === undefined) {
+    return { ok: false, problems };
+  }
+  const config: Config = {
+    file: resolve(file),
+    domains,
+    listen,
+    admin,
+    limits,
+    timeouts: {
+      tlsMs: timeouts.tls,
+      headerMs: timeouts.header,
+      connectMs: timeouts.connect,
+      authenticationMs: timeouts.authentication,
+      drainMs: timeouts.drain,
+      idleMs: timeouts.idle,
+      shutdownMs: timeouts.shutdown,
+    },
+    log,
+  };
+  return { ok: true, config: deepFreeze(config), warnings: problems };
+}
+
+function proveLimits(document: ConfigDocument, raw: unknown): Config["limits"] | undefined {
+  const limits = proved(limitsSchema, raw ?? {});
+  if (limits === undefined) return undefined;
+  const fields = asRecord(raw) ?? {};
+  const at = (key: string): readonly string[] => ["limits", key in fields ? key : "stanza"];
+  if (limits.trustedStanza < limits.stanza) {
+    document.complain(at("trustedStanza"), {
+      code: "out-of-range",
+      message: `"trustedStanza" is smaller than "stanza": what one client may send, another could not be sent.`,
+      hint: `Give it at least ${limits.stanza}B.`,
+    });
+  }
+  if (limits.unauthenticatedStanza > limits.stanza) {
+    document.complain(at("unauthenticatedStanza"), {
+      code: "out-of-range",
+      message: `"unauthenticatedStanza" is larger than "stanza".`,
+    });
+  }
+  if (limits.heldBytes < limits.stanza) {
+    document.complain(at("heldBytes"), {
+      code: "out-of-range",
+      message: `"heldBytes" is smaller than one "stanza".`,
+      hint: `Give it at least ${limits.stanza}B.`,
+    });
+  }
+  return {
+    maxStanzaBytes: limits.stanza,
+    maxUnauthenticatedStanzaBytes: limits.unauthenticatedStanza,
+    maxTrustedStanzaBytes: limits.trustedStanza,
+    maxDepth: limits.depth,
+    maxAttributes: limits.attributes,
+    maxChildren: limits.children,
+    maxNameBytes: limits.nameBytes,
+    pendingPerSession: limits.pendingPerSession,
+    heldBytes: limits.heldBytes,
+    entityQueueBytes: limits.entityQueue,
+    connections: limits.connections,
+    connectionsPerAddress: limits.connectionsPerAddress,
+  };
+}
+
+function deepFreeze<Value>(value: Value): Value {
+  if (typeof value === "object" && value !== null && !(value instanceof Secret)) {
+    for (const inner of Object.values(value)) deepFreeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}

@@ -1,0 +1,25 @@
+import type { z } from "zod";
+
+/**
+ * The part of a document that a schema proves, or undefined. What is wrong has been said already, when the whole
+ * document was held against the whole schema; parts that are right go on to the checks of meaning, so that an operator
+ * sees all problems at once.
+ */
+export function proved<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> | undefined {
+  const result = schema.safeParse(value);
+  return result.success ? result.data : undefined;
+}
+
+/** A mapping of the document, or undefined. */
+export function asRecord(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  return isRecord(value) ? value : undefined;
+}
+
+/** A list of the document, or an empty one. */
+export function asList(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
