@@ -1,0 +1,30 @@
+import type { Readiness } from "./server.js";
+
+/** The page for a person who opens the administration port in a browser. No script, nothing from elsewhere. */
+export function homePage(version: string, { ready, reasons }: Readiness): string {
+  const state = ready ? "ready" : `not ready: ${reasons.join(", ")}`;
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Caesura</title>
+<style>body{font:16px/1.5 system-ui,sans-serif;max-width:38em;margin:3em auto;padding:0 1em}dt{font-weight:600}</style>
+</head>
+<body>
+<h1>Caesura ${escape(version)}</h1>
+<p>A transparent XMPP stream proxy that gives the server behind it namespace delegation (XEP-0355).</p>
+<p>This proxy is <strong>${escape(state)}</strong>.</p>
+<dl>
+<dt><a href="/metrics">/metrics</a></dt><dd>numbers for Prometheus</dd>
+<dt><a href="/livez">/livez</a></dt><dd>the process runs</dd>
+<dt><a href="/readyz">/readyz</a></dt><dd>whether new clients should come here, and why not</dd>
+</dl>
+</body>
+</html>
+`;
+}
+
+function escape(text: string): string {
+  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
+}

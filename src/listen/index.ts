@@ -1,0 +1,11 @@
+/**
+ * The ports where links begin.
+ *
+ * 1. A listener accepts, asks admission, and hands the socket to a new link; it never reads or writes it.
+ * 2. Certificates are chosen by SNI (RFC 6066 §3), protocols by ALPN (XEP-0368 v1.1.0), both anew for each handshake.
+ * 3. A reload touches no connection; a port that cannot be opened leaves everything as it was.
+ */
+export { Admission, networkOf, type AdmissionLimits, type Refusal } from "./admission.js";
+export { Certificates, type CertificateSource } from "./certificates.js";
+export { Listener, ListenError, type ListenerParts, type ListenerSettings } from "./listener.js";
+export { Listeners, listenerName, type ListeningAddress } from "./listeners.js";

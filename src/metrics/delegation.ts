@@ -1,0 +1,143 @@
+import type { HubEvent, HubStats } from "../session/index.js";
+import type { Families, HistogramFamily } from "./families.js";
+import { Tally } from "./tally.js";
+
+/** A configured rule, as the labels name it. */
+export interface RuleName {
+  readonly domain: string;
+  /** The configured namespace. */
+  readonly rule: string;
+  /** The configured managing entity. */
+  readonly entity: string;
+}
+
+/** Counts what the hub reports. Rule and entity are configured names; those of deleted rules disappear. */
+export class DelegationMetrics {
+  readonly #outcomes = new Tally<readonly [domain: string, rule: string, entity: string, outcome: string]>();
+  readonly #breaches = new Tally<readonly [code: string]>();
+  readonly #advertisements = new Tally<readonly [domain: string, entity: string]>();
+  readonly #lost = new Tally<readonly [entity: string]>();
+  readonly #duration: HistogramFamily;
+  #rules: readonly RuleName[] = [];
+
+  /** `stats` is asked at each scrape. */
+  constructor(families: Families, stats: () => HubStats) {
+    families.counter(
+      {
+        name: "caesura_rule_matches_total",
+        help: "Requests that a rule took out of a stream",
+        labels: ["domain", "rule"],
+      },
+      (sample) => {
+        const matches = stats().ruleMatches;
+        for (const { domain, rule } of this.#rules) sample(matches.get(domain)?.get(rule) ?? 0, domain, rule);
+      },
+    );
+    families.counter(
+      {
+        name: "caesura_delegations_total",
+        help: "Delegated requests that came to an end, by how",
+        labels: ["domain", "rule", "entity", "outcome"],
+      },
+      (sample) => this.#outcomes.read(sample),
+    );
+    families.counter(
+      {
+        name: "caesura_delegation_failures_total",
+        help: "Delegated requests without a usable answer, by the code of docs/errors.md",
+        labels: ["code"],
+      },
+      (sample) => this.#breaches.read(sample),
+    );
+    this.#duration = families.histogram(
+      {
+        name: "caesura_delegation_duration_seconds",
+        help: "Time from a delegated request to its answer",
+        labels: ["domain", "rule", "entity"],
+      },
+      [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60],
+    );
+    families.gauge(
+      { name: "caesura_delegations_pending", help: "Delegated requests that wait for their answer", labels: [] },
+      (sample) => sample(stats().pending),
+    );
+    families.gauge({ name: "caesura_sessions", help: "Bound client sessions", labels: [] }, (sample) =>
+      sample(stats().sessions),
+    );
+    families.gauge(
+      { name: "caesura_entity_up", help: "Whether a configured managing entity is connected", labels: ["entity"] },
+      (sample) => {
+        const { entities } = stats();
+        for (const entity of this.#entities()) sample(entities.get(entity)?.up === true ? 1 : 0, entity);
+      },
+    );
+    families.gauge(
+      {
+        name: "caesura_entity_queued_bytes",
+        help: "Bytes of delegated requests that wait for room on the link of a managing entity",
+        labels: ["entity"],
+      },
+      (sample) => {
+        const { entities } = stats();
+        for (const entity of this.#entities()) sample(entities.get(entity)?.queuedBytes ?? 0, entity);
+      },
+    );
+    families.counter(
+      {
+        name: "caesura_advertisements_total",
+        help: "Delegations advertised to a managing entity (XEP-0355 section 4.2)",
+        labels: ["domain", "entity"],
+      },
+      (sample) => this.#advertisements.read(sample),
+    );
+    families.counter(
+      { name: "caesura_entity_links_lost_total", help: "Links of managing entities that ended", labels: ["entity"] },
+      (sample) => this.#lost.read(sample),
+    );
+  }
+
+  /** Which rules there are from now on. Samples of others are forgotten. */
+  configure(rules: readonly RuleName[]): void {
+    for (const { domain, rule, entity } of this.#rules)
+      if (!rules.some((one) => one.domain === domain && one.rule === rule && one.entity === entity))
+        this.#duration.remove(domain, rule, entity);
+    this.#rules = rules;
+    const known = new Set(rules.map(({ domain, rule, entity }) => [domain, rule, entity].join("\n")));
+    const entities = new Set(this.#entities());
+    // A late reply belongs to no rule any more: its labels are empty.
+    this.#outcomes.retain((domain, rule, entity) => rule === "" || known.has([domain, rule, entity].join("\n")));
+    this.#advertisements.retain((_domain, entity) => entities.has(entity));
+    this.#lost.retain((entity) => entities.has(entity));
+    for (const { domain, rule, entity } of rules)
+      for (const outcome of outcomes) this.#outcomes.expect(domain, rule, entity, outcome);
+  }
+
+  count(event: HubEvent): void {
+    switch (event.kind) {
+      case "delegation":
+        this.#outcomes.add(event.domain, event.rule, event.entity, event.outcome);
+        if (event.code !== undefined) this.#breaches.add(event.code);
+        // A request that was refused did not wait; a late reply belongs to one that was answered long ago.
+        if (event.outcome !== "late" && event.outcome !== "refused")
+          this.#duration.observe(event.seconds, event.domain, event.rule, event.entity);
+        break;
+      case "advertised":
+        this.#advertisements.add(event.domain, event.entity);
+        break;
+      case "entity-down":
+        this.#lost.add(event.entity);
+        break;
+      case "entity-up":
+        // Read from the hub when asked.
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+
+  #entities(): readonly string[] {
+    return [...new Set(this.#rules.map(({ entity }) => entity))];
+  }
+}
+
+const outcomes = ["result", "error", "timeout", "no_link", "invalid_reply", "refused", "late"] as const;

@@ -1,0 +1,14 @@
+/**
+ * Two sockets coupled: what a machine asks for is done, what the sockets say is told to it.
+ *
+ * 1. `leg.ts` is the only file that reads and writes sockets.
+ * 2. A leg is read while the opposite one has room; memory stays bounded whatever a peer does or does not.
+ * 3. A peer that accepts nothing within the drain deadline is closed; half-close is carried, errors are values.
+ * 4. What one event writes leaves in one write.
+ * 5. No protocol knowledge: the machine decides, the link performs, in order.
+ */
+export { Link, type CountingMachine, type LinkOrigin, type LinkSurroundings } from "./link.js";
+export { Links } from "./links.js";
+export { ListenerCounters, RelayMetrics, nearLeg, type FrameCounts } from "./counters.js";
+export { Turns } from "./turn.js";
+export { upstream, type Upstream } from "./upstream.js";

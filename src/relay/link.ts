@@ -1,0 +1,299 @@
+import type { Socket } from "node:net";
+import type { TLSSocketOptions } from "node:tls";
+import type { Logger } from "pino";
+import type {
+  CloseReason,
+  LegClosed,
+  LegName,
+  LinkEvent,
+  LinkMachine,
+  LinkTimer,
+  Performer,
+} from "../session/index.js";
+import { nearLeg, type CountedLink, type FrameCounts, type ListenerCounters, type RelayMetrics } from "./counters.js";
+import { Leg, PauseReason, type LegOptions, type LegOwner } from "./leg.js";
+import { logLinkEvent } from "./link-log.js";
+import type { Turns } from "./turn.js";
+import type { Upstream } from "./upstream.js";
+
+/** A machine as the hub makes it: what it does, and how many frames it saw. */
+export type CountingMachine = LinkMachine & { readonly frames: FrameCounts };
+
+/** What all links of a proxy share. Read anew each time, since a reload changes it. */
+export interface LinkSurroundings {
+  readonly turns: Turns;
+  readonly metrics: RelayMetrics;
+  readonly log: Logger;
+  readonly timeouts: { readonly [timer in LinkTimer as `${timer}Ms`]: number };
+  /** Where the server leg of a link for `domain` leads; undefined when the domain is not served. */
+  upstream(kind: "c2s" | "component", domain: string): Upstream | undefined;
+}
+
+/** What the links of one listener share. */
+export interface LinkOrigin {
+  readonly kind: "c2s" | "component";
+  readonly tls: "starttls" | "direct" | "none";
+  readonly counters: ListenerCounters;
+  /** Certificates of now; undefined on a listener without TLS. */
+  readonly tlsOptions: TLSSocketOptions | undefined;
+  openMachine(performer: Performer): CountingMachine;
+}
+
+/**
+ * The performer of one link: two legs, six timers, one machine. It holds no protocol knowledge and owns every socket and
+ * every timer of the link; when `onGone` is called nothing of it is left.
+ */
+export class Link implements Performer, LegOwner, CountedLink {
+  readonly id: string;
+  readonly origin: LinkOrigin;
+  readonly remoteAddress: string;
+  readonly openedAt = performance.now();
+  readonly #surroundings: LinkSurroundings;
+  readonly #onGone: (link: Link) => void;
+  readonly #near: Leg;
+  readonly #machine: CountingMachine;
+  #server: Leg | undefined;
+  #domain: string | undefined;
+  #connectingSince = 0;
+  /** Only while one of them runs. */
+  #timers: Partial<Record<LinkTimer, NodeJS.Timeout>> | undefined;
+  #ended: CloseReason | undefined;
+
+  /** Takes over `socket`. `onGone` is called once, when both legs are gone. */
+  constructor(socket: Socket, origin: LinkOrigin, surroundings: LinkSurroundings, onGone: (link: Link) => void) {
+    this.id = nextId();
+    this.origin = origin;
+    this.remoteAddress = socket.remoteAddress ?? "";
+    this.#surroundings = surroundings;
+    this.#onGone = onGone;
+    this.#near = Leg.accepted(this.#legOptions(nearLeg(origin.kind)), socket);
+    surroundings.turns.begin(this);
+    this.#machine = origin.openMachine(this);
+    if (origin.tls === "direct") this.startTls("client");
+    surroundings.turns.end();
+    origin.counters.enter(this);
+  }
+
+  get frames(): FrameCounts | undefined {
+    return this.#machine.frames;
+  }
+
+  get endedBecause(): CloseReason | undefined {
+    return this.#ended;
+  }
+
+  queuedOn(side: "near" | "server"): number {
+    return (side === "near" ? this.#near : this.#server)?.queuedBytes ?? 0;
+  }
+
+  /** Asks the machine to end in an orderly way. */
+  shutdown(): void {
+    this.#surroundings.turns.begin(this);
+    this.#machine.shutdown();
+    this.#surroundings.turns.end();
+  }
+
+  /** Ends at once, whatever the machine thinks of it. */
+  destroy(): void {
+    this.#near.abort();
+    this.#server?.abort();
+    this.#end("shutdown");
+  }
+
+  // What the machine asks for.
+
+  send(leg: LegName, bytes: Uint8Array): void {
+    this.#leg(leg)?.send(bytes);
+  }
+
+  finish(leg: LegName): void {
+    this.#leg(leg)?.finish();
+  }
+
+  close(leg: LegName): void {
+    this.#leg(leg)?.close();
+  }
+
+  abort(leg: LegName): void {
+    this.#leg(leg)?.abort();
+  }
+
+  connect(domain: string): void {
+    const upstream = this.#surroundings.upstream(this.origin.kind, domain);
+    this.#domain = domain;
+    if (upstream === undefined) {
+      setImmediate(() => this.#tellClosed("server", "refused"));
+      return;
+    }
+    this.#connectingSince = performance.now();
+    this.#server = Leg.connecting(this.#legOptions("server"), upstream);
+    if (this.#near.isFilled) this.#server.pause(PauseReason.room);
+  }
+
+  startTls(leg: LegName, domain?: string): void {
+    if (leg === "server") {
+      const upstream = this.#surroundings.upstream(this.origin.kind, domain ?? this.#domain ?? "");
+      if (upstream === undefined) this.#server?.abort();
+      else this.#server?.secure({ client: upstream });
+      return;
+    }
+    const { tlsOptions } = this.origin;
+    if (tlsOptions === undefined) throw new Error("this listener has no certificate");
+    this.#near.secure({ server: tlsOptions });
+  }
+
+  pause(leg: LegName): void {
+    this.#leg(leg)?.pause(PauseReason.machine);
+  }
+
+  resume(leg: LegName): void {
+    this.#leg(leg)?.resume(PauseReason.machine);
+  }
+
+  queuedBytes(leg: LegName): number {
+    return this.#leg(leg)?.queuedBytes ?? 0;
+  }
+
+  setTimer(timer: LinkTimer): void {
+    if (this.#ended !== undefined) return;
+    const running = this.#timers?.[timer];
+    if (running !== undefined) {
+      running.refresh();
+      return;
+    }
+    const ms = this.#surroundings.timeouts[`${timer}Ms`];
+    if (ms <= 0) return;
+    this.#timers ??= {};
+    this.#timers[timer] = setTimeout(expire, ms, this, timer);
+  }
+
+  clearTimer(timer: LinkTimer): void {
+    const running = this.#timers?.[timer];
+    if (this.#timers === undefined || running === undefined) return;
+    clearTimeout(running);
+    delete this.#timers[timer];
+    if (Object.keys(this.#timers).length === 0) this.#timers = undefined;
+  }
+
+  report(event: LinkEvent): void {
+    const { metrics, log } = this.#surroundings;
+    if (event.kind === "ended") {
+      this.#end(event.reason);
+      return;
+    }
+    if (event.kind === "fault") metrics.faults.add(event.leg, event.code);
+    else if (event.kind === "stream-error")
+      metrics.streamErrors.add(event.leg, event.condition, event.ours ? "caesura" : "peer");
+    logLinkEvent(log, this, event);
+  }
+
+  expired(timer: LinkTimer): void {
+    this.clearTimer(timer);
+    this.#surroundings.turns.begin(this);
+    this.#machine.timerExpired(timer);
+    this.#surroundings.turns.end();
+  }
+
+  // What the legs tell.
+
+  legBytes(leg: Leg, chunk: Buffer): void {
+    const { turns } = this.#surroundings;
+    turns.begin(this);
+    this.#machine.bytes(leg.name, chunk);
+    turns.end();
+  }
+
+  legFinished(leg: Leg): void {
+    this.#surroundings.turns.begin(this);
+    this.#machine.finished(leg.name);
+    this.#surroundings.turns.end();
+  }
+
+  legConnected(leg: Leg): void {
+    this.#serverAnswered((performance.now() - this.#connectingSince) / 1000);
+    if (leg.isSecure) this.#surroundings.metrics.handshakes.add(leg.name, "done");
+    this.#surroundings.turns.begin(this);
+    this.#machine.connected();
+    this.#surroundings.turns.end();
+  }
+
+  legSecured(leg: Leg, serverName: string | undefined): void {
+    this.#surroundings.metrics.handshakes.add(leg.name, "done");
+    this.#surroundings.turns.begin(this);
+    this.#machine.secured(leg.name, serverName);
+    this.#surroundings.turns.end();
+  }
+
+  legFilled(leg: Leg): void {
+    this.#opposite(leg)?.pause(PauseReason.room);
+  }
+
+  legDrained(leg: Leg): void {
+    this.#opposite(leg)?.resume(PauseReason.room);
+  }
+
+  legClosed(leg: Leg, reason: LegClosed): void {
+    if (reason === "tls_failed") this.#surroundings.metrics.handshakes.add(leg.name, "failed");
+    if (leg === this.#server && this.#connectingSince !== 0) this.#serverAnswered(undefined);
+    this.#opposite(leg)?.resume(PauseReason.room);
+    this.#tellClosed(leg.name, reason);
+    if (!this.#near.isGone || this.#server?.isGone === false) return;
+    if (this.#ended === undefined) {
+      // A machine that lets both legs go without a word has a fault; the books are balanced all the same.
+      this.#surroundings.log.error({ connection: this.id, event: "unreported-end" }, "a link ended unreported");
+      this.#end(leg === this.#server ? "server_lost" : "client_lost");
+    }
+    this.origin.counters.leave(this);
+    this.#onGone(this);
+  }
+
+  #tellClosed(leg: LegName, reason: LegClosed): void {
+    this.#surroundings.turns.begin(this);
+    this.#machine.closed(leg, reason);
+    this.#surroundings.turns.end();
+  }
+
+  #serverAnswered(seconds: number | undefined): void {
+    this.#connectingSince = 0;
+    this.#surroundings.metrics.serverConnected(this.#domain ?? "", this.origin.kind, seconds);
+  }
+
+  /** Exactly one close reason is counted, the first; the legs go by themselves within the drain deadline. */
+  #end(reason: CloseReason): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = reason;
+    for (const timer of Object.values(this.#timers ?? {})) clearTimeout(timer);
+    this.#timers = undefined;
+    this.origin.counters.closed.add(reason);
+    logLinkEvent(this.#surroundings.log, this, { kind: "ended", reason });
+    this.#near.close();
+    this.#server?.close();
+  }
+
+  #legOptions(name: LegName): LegOptions {
+    const { counters } = this.origin;
+    const { turns, timeouts } = this.#surroundings;
+    const traffic = name === "server" ? counters.server : counters.near;
+    return { name, owner: this, turns, traffic, drainMs: timeouts.drainMs };
+  }
+
+  #leg(name: LegName): Leg | undefined {
+    return name === "server" ? this.#server : this.#near;
+  }
+
+  #opposite(leg: Leg): Leg | undefined {
+    return leg === this.#server ? this.#near : this.#server;
+  }
+}
+
+function expire(link: Link, timer: LinkTimer): void {
+  link.expired(timer);
+}
+
+let lastId = 0;
+
+/** Names a connection in the logs: unique in this process, short, says nothing about the peer. */
+function nextId(): string {
+  lastId++;
+  return lastId.toString(36).padStart(4, "0");
+}
