@@ -213,3 +213,7 @@ export async function freePort(): Promise<number> {
 export function temporaryFolder(name: string): string {
   return mkdtempSync(join(tmpdir(), `caesura-${name}-`));
 }
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
+}

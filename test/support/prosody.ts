@@ -37,7 +37,7 @@ export interface Prosody {
 export const prosodyModules = "/usr/lib/prosody/modules/mod_delegation/mod_delegation.lua";
 
 const modules =
-  "roster saslauth disco ping pep mam smacks blocklist version carbons private vcard4 vcard_legacy time tls".split(" ");
+  "roster saslauth disco ping pep mam smacks blocklist version carbons private vcard4 vcard_legacy time".split(" ");
 
 /** Starts Debian's Prosody on free ports, everything it keeps in a folder of its own. */
 export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
@@ -84,7 +84,7 @@ function configuration(
     `legacy_ssl_ports = {}`,
     `http_ports = {}`,
     `https_ports = {}`,
-    `modules_enabled = ${luaList([...modules, ...delegation])}`,
+    `modules_enabled = ${luaList([...modules, ...delegation, ...(certificate === undefined ? [] : ["tls"])])}`,
     `modules_disabled = { "s2s" }`,
     `authentication = "internal_plain"`,
     `storage = "internal"`,

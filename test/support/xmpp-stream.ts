@@ -51,6 +51,11 @@ export class XmppStream {
     return new XmppStream(name, socket);
   }
 
+  /** Takes over a connection that a test's server has accepted. */
+  static accept(socket: Socket, name: string): XmppStream {
+    return new XmppStream(name, socket);
+  }
+
   /** Everything that came, since the beginning or the last turn to TLS. */
   get received(): string {
     return this.#received;
@@ -96,8 +101,18 @@ export class XmppStream {
 
   /** Starts a stream, the first or, after SASL, the next, and waits for the peer's header. */
   async open(header: string): Promise<Element> {
-    this.#reader = new StreamReader();
+    this.restart();
     this.send(header);
+    return this.opened();
+  }
+
+  /** Expects a new stream header from the peer next. */
+  restart(): void {
+    this.#reader = new StreamReader();
+  }
+
+  /** Waits for the peer's stream header. */
+  async opened(): Promise<Element> {
     await this.#until(() => this.#reader.header !== undefined, "the stream header");
     const root = this.#reader.header;
     if (root === undefined) throw new Error("unreachable");
