@@ -191,7 +191,7 @@ function describeYamlError(code: string, message: string, path: DocumentPath): C
       return {
         code: "namespace-delegated-twice",
         message: `The namespace ${key} is delegated twice.`,
-        hint: "One namespace has one managing entity (protocol rule D8); remove one of the two entries.",
+        hint: "One namespace has one managing entity; remove one of the two entries.",
       };
     }
     return { code: "duplicate-key", message: `The key ${JSON.stringify(key)} is there twice in one mapping.` };

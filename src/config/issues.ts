@@ -4,7 +4,8 @@ import { configJsonSchema } from "./json-schema.js";
 import type { JsonSchema } from "./json-schema.js";
 import { formatPath } from "./source.js";
 import type { Complaint, DocumentPath } from "./source.js";
-import { didYouMean } from "./suggest.js";
+import { asRecord } from "./shape.js";
+import { didYouMean, nearest } from "./suggest.js";
 import { durationPattern, sizePattern } from "./units.js";
 
 type Issue = z.core.$ZodIssue;
@@ -21,37 +22,40 @@ export function complainAboutIssues(document: ConfigDocument, issues: readonly I
     } else {
       const value = valueAt(document.value, path);
       const isKey = issue.code === "invalid_key";
-      document.complain(path, isKey ? describeKey(path) : describe(issue, path, value), isKey ? "key" : "value");
+      if (value === undefined && path.length > 0) document.complain(path, describeMissing(document, path));
+      else document.complain(path, isKey ? describeKey(path) : describe(issue, path, value), isKey ? "key" : "value");
     }
   }
 }
 
+function describeMissing(document: ConfigDocument, path: DocumentPath): Complaint {
+  const parent = path.slice(0, -1);
+  const name = formatPath(path.slice(-1));
+  const strangers = Object.keys(asRecord(valueAt(document.value, parent)) ?? {}).filter(
+    (key) => !propertiesOf(parent).has(key),
+  );
+  const meant = nearest(name, strangers);
+  const example = schemaAt(path)?.examples?.[0];
+  const hints = [
+    ...(meant === undefined ? [] : [`Is ${JSON.stringify(meant)} meant?`]),
+    ...(example === undefined ? [] : [`For example: ${name}: ${asYaml(example)}`]),
+  ];
+  return {
+    code: "missing-key",
+    message: `${quoted(path)} is missing${inside(path)}.`,
+    hint: hints.length === 0 ? undefined : hints.join(" "),
+  };
+}
+
 function describe(issue: Issue, path: DocumentPath, value: unknown): Complaint {
-  const name = formatPath(path.slice(-1)) || "the file";
-  if (value === undefined && path.length > 0) {
-    const example = schemaAt(path)?.examples?.[0];
-    return {
-      code: "missing-key",
-      message: `${quoted(path)} is missing${inside(path)}.`,
-      hint: example === undefined ? undefined : `For example: ${name}: ${asYaml(example)}`,
-    };
-  }
   switch (issue.code) {
     case "invalid_type":
       return describeType(path, value, issue.expected);
     case "invalid_value":
       return describeChoice(path, value, issue.values.map(String));
     case "invalid_union": {
-      const kinds = ["c2s", "component"];
-      const kind = valueAt(value, ["kind"]);
-      if (kind === undefined) {
-        return {
-          code: "missing-key",
-          message: `This listener has no "kind".`,
-          hint: `Write kind: c2s or kind: component.`,
-        };
-      }
-      return describeChoice([...path, "kind"], kind, kinds);
+      // The path of a union's issue ends with the key that chooses: "kind" of a listener.
+      return describeChoice(path, value, ["c2s", "component"]);
     }
     case "invalid_format":
       return describeFormat(path, value);
@@ -255,7 +259,7 @@ function kindOf(value: unknown): string {
   if (value === null) return "empty";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a mapping";
-  return `${typeof value === "string" ? "text" : typeof value} (${shown(value)})`;
+  return typeof value === "string" ? `text (${shown(value)})` : String(value);
 }
 
 /** A value for a message: short, in one line. */

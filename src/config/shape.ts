@@ -3,11 +3,19 @@ import type { z } from "zod";
 /**
  * The part of a document that a schema proves, or undefined. What is wrong has been said already, when the whole
  * document was held against the whole schema; parts that are right go on to the checks of meaning, so that an operator
- * sees all problems at once.
+ * sees all problems at once. So does a part with unknown keys only.
  */
 export function proved<Schema extends z.ZodType>(schema: Schema, value: unknown): z.output<Schema> | undefined {
   const result = schema.safeParse(value);
-  return result.success ? result.data : undefined;
+  if (result.success) return result.data;
+  const unknownKeys = new Set<PropertyKey>();
+  for (const issue of result.error.issues) {
+    if (issue.code !== "unrecognized_keys" || issue.path.length > 0) return undefined;
+    for (const key of issue.keys) unknownKeys.add(key);
+  }
+  const known = Object.fromEntries(Object.entries(asRecord(value) ?? {}).filter(([key]) => !unknownKeys.has(key)));
+  const again = schema.safeParse(known);
+  return again.success ? again.data : undefined;
 }
 
 /** A mapping of the document, or undefined. */
