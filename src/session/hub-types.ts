@@ -40,6 +40,8 @@ export interface HubStats {
   readonly sessions: number;
   /** Delegated requests that wait for their answer now. */
   readonly pending: number;
-  /** Requests that a rule took, by domain and rule: read with `ruleMatches()`. */
+  /** Requests that each rule took: domain → namespace → count. */
+  readonly ruleMatches: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** Every configured managing entity. */
   readonly entities: ReadonlyMap<string, { readonly up: boolean; readonly queuedBytes: number }>;
 }

@@ -9,3 +9,5 @@
 export type { CloseReason, LegClosed, LegName, LinkEvent, LinkMachine, LinkTimer, Performer } from "./performer.js";
 export type { DelegationOutcome, HubEnvironment, HubEvent, HubStats } from "./hub-types.js";
 export type { DomainSettings, LinkLimits } from "./settings.js";
+export { Hub } from "./hub.js";
+export type { LinkStats } from "./hub.js";

@@ -1,0 +1,365 @@
+import type { StreamHeader } from "../stream/index.js";
+import {
+  FEATURES_BEFORE_TLS,
+  hasReadableNamespace,
+  OWN_ROOT_NAME,
+  readStreamHeader,
+  writeStreamHeader,
+} from "../stream/index.js";
+import type { FrameKind as Kind, XmlFault } from "../xml/index.js";
+import { FrameKind, readHead } from "../xml/index.js";
+import type { StreamErrorCondition } from "../xmpp/index.js";
+import { normaliseDomain, NS } from "../xmpp/index.js";
+import { ClientStream } from "./client-stream.js";
+import type { Domain } from "./domain.js";
+import type { Hub, LinkStats } from "./hub.js";
+import type { CloseReason, LegClosed, LegName, LinkMachine, LinkTimer, Performer } from "./performer.js";
+import { Pump } from "./pump.js";
+import { ServerTls } from "./server-tls.js";
+import { Teardown } from "./teardown.js";
+
+/**
+ * How far the two legs are:
+ * `plain`       the client's stream before TLS, answered by Caesura itself (design decision 2)
+ * `securing`    TLS with the client
+ * `opening`     the client's header on its final transport is awaited; it names the domain
+ * `connecting`  the server leg is being opened; the client's bytes are held
+ * `server-tls`  STARTTLS with the server
+ * `open`        both streams run through
+ */
+type Phase = "plain" | "securing" | "opening" | "connecting" | "server-tls" | "open";
+
+/** A c2s link: the client leg, the server leg, and what couples them. */
+export class ClientLink implements LinkMachine, LinkStats {
+  readonly #hub: Hub;
+  readonly #performer: Performer;
+  readonly #up: Pump;
+  readonly #down: Pump;
+  readonly #teardown: Teardown;
+  #phase: Phase;
+  #serverName: string | undefined;
+  #domain: Domain | undefined;
+  /** The client's header on its final transport, until the server leg is there. */
+  #header: Buffer | undefined;
+  #lang: string | undefined;
+  #rootName: string = OWN_ROOT_NAME;
+  #serverTls: ServerTls | undefined;
+  #stream: ClientStream | undefined;
+  #clientFinished = false;
+  #isShuttingDown = false;
+
+  constructor(hub: Hub, performer: Performer, tls: "starttls" | "direct" | "none") {
+    this.#hub = hub;
+    this.#performer = performer;
+    this.#up = new Pump(
+      { from: "client", to: "server" },
+      { contentNamespace: NS.client, limits: hub.limits.unauthenticated },
+      this,
+      performer,
+    );
+    this.#down = new Pump(
+      { from: "server", to: "client" },
+      { contentNamespace: NS.client, limits: hub.limits.trusted },
+      this,
+      performer,
+    );
+    this.#teardown = new Teardown(performer, "client", () => {
+      this.#endOfLink();
+    });
+    this.#phase = tls === "direct" ? "securing" : tls === "starttls" ? "plain" : "opening";
+    performer.setTimer(tls === "direct" ? "tls" : "header");
+  }
+
+  get frames(): LinkStats["frames"] {
+    return { up: this.#up.counts, down: this.#down.counts };
+  }
+
+  bytes(leg: LegName, chunk: Buffer): void {
+    if (this.#teardown.hasEnded) return;
+    (leg === "server" ? this.#down : this.#up).feed(chunk);
+    this.#afterBytes();
+  }
+
+  finished(leg: LegName): void {
+    if (this.#teardown.hasEnded) return;
+    if (leg === "server") {
+      this.#stream?.failPending("server-closed");
+      if (this.#phase === "open") this.#teardown.finished("server");
+      else this.#serverUnreachable();
+      return;
+    }
+    this.#clientFinished = true;
+    if (this.#phase === "open") this.#passClientFinish();
+    else this.#teardown.end("client_lost");
+  }
+
+  closed(leg: LegName, cause: LegClosed): void {
+    if (this.#teardown.hasEnded) return;
+    if (leg === "server" && this.#phase !== "open") this.#serverUnreachable();
+    else this.#teardown.closed(leg, cause);
+  }
+
+  connected(): void {
+    if (this.#teardown.hasEnded || this.#phase !== "connecting" || this.#domain === undefined) return;
+    if (this.#domain.settings.serverTls === "starttls") {
+      this.#phase = "server-tls";
+      this.#serverTls = new ServerTls(this.#domain.name, this.#down, this.#performer);
+      this.#serverTls.start();
+    } else {
+      this.#runThrough();
+    }
+  }
+
+  secured(leg: LegName, serverName?: string): void {
+    if (this.#teardown.hasEnded) return;
+    this.#performer.clearTimer("tls");
+    this.#performer.report({ kind: "secured", leg, ...(serverName === undefined ? {} : { serverName }) });
+    if (leg === "server") {
+      this.#down.discardUnread();
+      this.#down.framer.restart();
+      this.#down.release();
+      this.#runThrough();
+      return;
+    }
+    if (this.#phase !== "securing") return;
+    // RFC 6120 §5.4.3.3: nothing that was learnt before TLS is kept.
+    this.#serverName = serverName === undefined ? undefined : normaliseDomain(serverName);
+    this.#domain = undefined;
+    this.#teardown.streamForgotten("client");
+    this.#up.discardUnread();
+    this.#up.framer.restart();
+    this.#phase = "opening";
+    this.#performer.setTimer("header");
+    this.#up.release();
+    this.#afterBytes();
+  }
+
+  timerExpired(timer: LinkTimer): void {
+    if (this.#teardown.hasEnded) return;
+    switch (timer) {
+      case "tls":
+        this.#teardown.end("timeout");
+        break;
+      case "connect":
+        this.#serverUnreachable();
+        break;
+      case "header":
+      case "authentication":
+        this.#fail("connection-timeout", "timeout");
+        break;
+      case "idle":
+        // The server hears nothing, as when a client is lost (protocol.md R13).
+        this.#teardown.leave("connection-timeout", "timeout", this.#ownHeader());
+        break;
+      case "drain":
+        if (this.#isShuttingDown) this.#leave();
+        else this.#teardown.end(this.#teardown.isClean ? "clean" : "timeout");
+        break;
+      default:
+        timer satisfies never;
+    }
+  }
+
+  /** Waits for the answers that are pending, then takes leave of the client; the server may keep the session. */
+  shutdown(): void {
+    if (this.#teardown.hasEnded) return;
+    this.#isShuttingDown = true;
+    if (this.#stream?.isBusy === true) this.#performer.setTimer("drain");
+    else this.#leave();
+  }
+
+  judge(pump: Pump, kind: Kind, bytes: Buffer, start: number, end: number): boolean {
+    if (this.#stream !== undefined) {
+      return pump === this.#up
+        ? this.#stream.fromClient(kind, bytes, start, end)
+        : this.#stream.fromServer(kind, bytes, start, end);
+    }
+    if (pump === this.#down) this.#fromServerInClear(kind, bytes, start, end);
+    else if (kind === FrameKind.streamHeader) this.#clientHeader(bytes, start, end);
+    else if (this.#phase === "plain") this.#beforeTls(kind, bytes, start, end);
+    return false;
+  }
+
+  broken(pump: Pump, fault: XmlFault): void {
+    const { code, condition, source, offset } = fault;
+    this.#performer.report({ kind: "fault", leg: pump.from, code, condition, source, offset });
+    if (this.#phase !== "open" && pump === this.#down) this.#serverUnreachable();
+    else this.#teardown.fail(pump.from, condition, "xml_fault", this.#ownHeader());
+  }
+
+  /** The stream of a client that is not secured yet: header, features, `<starttls/>`, and nothing else. */
+  #beforeTls(kind: Kind, bytes: Buffer, start: number, end: number): void {
+    if (kind === FrameKind.whitespace) return;
+    if (kind === FrameKind.streamEnd) {
+      this.#teardown.sendEnd("client");
+      this.#teardown.end("clean");
+      return;
+    }
+    const head = kind === FrameKind.nonza ? readHead(bytes, start, end, this.#up.framer.scope) : undefined;
+    if (head?.namespace === NS.tls && head.name === "starttls") {
+      this.#phase = "securing";
+      this.#up.hold();
+    } else if (head?.namespace === NS.sasl && head.name === "auth") {
+      // RFC 6120 §6.5.4; protocol.md A5: no SASL without TLS, whatever the server would offer.
+      this.#performer.send("client", Buffer.from(`<failure xmlns='${NS.sasl}'><encryption-required/></failure>`));
+    } else {
+      // RFC 6120 §4.9.3.12: nothing but STARTTLS was offered.
+      this.#breach("client", "stanza-before-tls", "not-authorized", "RFC 6120 §5.3.1");
+    }
+  }
+
+  #clientHeader(bytes: Buffer, start: number, end: number): void {
+    const header = readStreamHeader(bytes, start, end);
+    this.#performer.clearTimer("header");
+    const domain = this.#domainOf(header);
+    this.#domain = domain;
+    if (!hasReadableNamespace(header, NS.client)) {
+      this.#breach("client", "stream-namespace", "invalid-namespace", "RFC 6120 §4.8.3");
+    } else if (domain === undefined) {
+      this.#breach("client", "stream-host", "host-unknown", "RFC 6120 §4.9.3.6");
+    } else if (this.#phase === "plain") {
+      this.#performer.setTimer("tls");
+      this.#sendOwnHeader();
+      this.#performer.send("client", FEATURES_BEFORE_TLS);
+    } else {
+      this.#lang = header.lang;
+      this.#rootName = header.rootName;
+      // A copy: the header waits for the server, the chunk around it need not.
+      this.#header = Buffer.from(bytes.subarray(start, end));
+      this.#phase = "connecting";
+      this.#up.hold();
+      this.#performer.pause("client");
+      this.#performer.report({ kind: "opened", domain: domain.name });
+      this.#performer.setTimer("connect");
+      this.#teardown.connecting();
+      this.#performer.connect(domain.name);
+    }
+  }
+
+  /** `to` selects the domain; a client that named another served domain to TLS is not believed (protocol.md A13). */
+  #domainOf(header: StreamHeader): Domain | undefined {
+    const named = header.to === undefined ? undefined : normaliseDomain(header.to);
+    const domain =
+      header.to === undefined ? this.#hub.onlyDomain : named === undefined ? undefined : this.#hub.domain(named);
+    const certified = this.#serverName === undefined ? undefined : this.#hub.domain(this.#serverName);
+    return certified === undefined || certified === domain ? domain : undefined;
+  }
+
+  #fromServerInClear(kind: Kind, bytes: Buffer, start: number, end: number): void {
+    const problem = this.#serverTls?.frame(kind, bytes, start, end);
+    if (problem === undefined) return;
+    this.#performer.report({ kind: "fault", leg: "server", ...problem });
+    this.#serverUnreachable();
+  }
+
+  /** What must not happen while a framer is at work: upgrades, and reading on the other leg. */
+  #afterBytes(): void {
+    if (this.#teardown.hasEnded) return;
+    if (this.#phase === "securing" && this.#up.isHeld() && this.#serverTls === undefined) this.#startClientTls();
+    if (this.#phase === "server-tls" && this.#serverTls?.isAgreed === true) this.#startServerTls(this.#serverTls);
+    this.#stream?.afterBytes();
+    if (this.#clientFinished) this.#passClientFinish();
+  }
+
+  #startClientTls(): void {
+    if (this.#up.hasUnread) {
+      // RFC 6120 §5.4.3.3: bytes behind <starttls/> would be read as if they had come through TLS.
+      this.#breach("client", "bytes-behind-starttls", "policy-violation", "RFC 6120 §5.4.3.3");
+      return;
+    }
+    this.#performer.send("client", Buffer.from(`<proceed xmlns='${NS.tls}'/>`));
+    this.#performer.setTimer("tls");
+    this.#performer.startTls("client", this.#domain?.name);
+  }
+
+  #startServerTls(negotiation: ServerTls): void {
+    if (this.#down.hasUnread) {
+      this.#performer.report({ kind: "fault", leg: "server", ...negotiation.bytesBehindProceed });
+      this.#serverUnreachable();
+      return;
+    }
+    negotiation.isAgreed = false;
+    this.#performer.startTls("server", this.#domain?.name);
+  }
+
+  /** Both legs stand: the client's header goes to the server, and from here on the streams run through. */
+  #runThrough(): void {
+    const domain = this.#domain;
+    const header = this.#header;
+    if (domain === undefined || header === undefined) return;
+    this.#phase = "open";
+    this.#header = undefined;
+    this.#serverTls = undefined;
+    this.#performer.clearTimer("connect");
+    this.#performer.setTimer("authentication");
+    this.#stream = new ClientStream({
+      hub: this.#hub,
+      domain,
+      up: this.#up,
+      down: this.#down,
+      performer: this.#performer,
+      teardown: this.#teardown,
+      lang: this.#lang,
+      settled: () => {
+        this.#whenSettled();
+      },
+    });
+    this.#performer.send("server", header);
+    this.#teardown.headerSent("server", this.#rootName);
+    this.#performer.resume("client");
+    this.#up.release();
+    this.#afterBytes();
+  }
+
+  #whenSettled(): void {
+    if (this.#isShuttingDown) this.#leave();
+    else if (this.#clientFinished) this.#passClientFinish();
+  }
+
+  /** A client's FIN goes on when everything before it went on. */
+  #passClientFinish(): void {
+    if (this.#teardown.hasEnded || this.#stream?.isHoldingBack === true || this.#up.hasUnread) return;
+    this.#clientFinished = false;
+    this.#teardown.finished("client");
+  }
+
+  #leave(): void {
+    this.#teardown.leave("system-shutdown", "shutdown", this.#ownHeader());
+  }
+
+  #serverUnreachable(): void {
+    this.#teardown.leave("remote-connection-failed", "server_unreachable", this.#ownHeader());
+  }
+
+  #breach(leg: LegName, code: string, condition: StreamErrorCondition, source: string): void {
+    this.#performer.report({ kind: "fault", leg, code, condition, source });
+    this.#fail(condition, "protocol_fault");
+  }
+
+  #fail(condition: StreamErrorCondition, reason: CloseReason): void {
+    this.#teardown.fail("client", condition, reason, this.#ownHeader());
+  }
+
+  #endOfLink(): void {
+    this.#up.flush();
+    this.#down.flush();
+    this.#stream?.end();
+    this.#up.stop();
+    this.#down.stop();
+  }
+
+  #sendOwnHeader(): void {
+    this.#performer.send("client", this.#ownHeader());
+    this.#teardown.headerSent("client", OWN_ROOT_NAME);
+  }
+
+  #ownHeader(): Buffer {
+    const from = this.#domain?.name ?? this.#hub.onlyDomain?.name;
+    return writeStreamHeader({
+      contentNamespace: NS.client,
+      ...(from === undefined ? {} : { from }),
+      id: this.#hub.newId(),
+      version: true,
+    });
+  }
+}

@@ -1,0 +1,407 @@
+import { EntityLink } from "../delegation/index.js";
+import {
+  hasReadableNamespace,
+  isHandshakeValid,
+  isKnownNonza,
+  OWN_ROOT_NAME,
+  readStreamHeader,
+  writeStreamHeader,
+} from "../stream/index.js";
+import type { Element, FrameKind as Kind, XmlFault } from "../xml/index.js";
+import { FrameKind, parseElement, readHead } from "../xml/index.js";
+import type { StreamErrorCondition } from "../xmpp/index.js";
+import { normaliseDomain, NS, parseJid } from "../xmpp/index.js";
+import { ComponentRequests } from "./component-requests.js";
+import type { Domain } from "./domain.js";
+import { stanzaBytes } from "./errors.js";
+import type { Hub, LinkStats } from "./hub.js";
+import type { LegClosed, LegName, LinkMachine, LinkTimer, Performer } from "./performer.js";
+import { Pump } from "./pump.js";
+import type { DelegatedRequest } from "./requests.js";
+import { attributesOf } from "./requests.js";
+import { Teardown } from "./teardown.js";
+
+/**
+ * `opening`        the component's header, which names it, is awaited
+ * `connecting`     the server's component port is being opened
+ * `handshake`      header sent or relayed; the component proves its secret, to the server or to us
+ * `authenticated`  `<handshake/>` went down: the component is told what it manages
+ */
+type Phase = "opening" | "connecting" | "handshake" | "authenticated";
+
+/** How long a reply that comes too late is still recognised, and how many of them (protocol.md D22). */
+const TOMBSTONES = { tombstones: 10_000, tombstoneMs: 600_000 };
+
+/**
+ * A component's link (XEP-0114): relayed to the server's component port, handshake and all, or ended here. Wrappers are
+ * put into it and their replies taken out; everything else on a relayed link passes as it came (protocol.md D82).
+ */
+export class ComponentLink implements LinkMachine, LinkStats {
+  readonly #hub: Hub;
+  readonly #performer: Performer;
+  readonly #up: Pump;
+  readonly #down: Pump;
+  readonly #teardown: Teardown;
+  #phase: Phase = "opening";
+  #component = "";
+  #domain: Domain | undefined;
+  #header: Buffer | undefined;
+  #rootName: string = OWN_ROOT_NAME;
+  /** Id of our own stream header, where the link ends here. */
+  #streamId = "";
+  #isRelayed = true;
+  #outstanding: EntityLink<DelegatedRequest> | undefined;
+  #requests: ComponentRequests | undefined;
+  #isShuttingDown = false;
+
+  constructor(hub: Hub, performer: Performer) {
+    this.#hub = hub;
+    this.#performer = performer;
+    const options = { contentNamespace: NS.component, limits: hub.limits.trusted };
+    // Nobody has authenticated yet; the handshake raises the limit.
+    const unauthenticated = { contentNamespace: NS.component, limits: hub.limits.unauthenticated };
+    this.#up = new Pump({ from: "component", to: "server" }, unauthenticated, this, performer);
+    this.#down = new Pump({ from: "server", to: "component" }, options, this, performer);
+    this.#teardown = new Teardown(performer, "component", () => {
+      this.#endOfLink();
+    });
+    performer.setTimer("header");
+  }
+
+  get frames(): LinkStats["frames"] {
+    return { up: this.#up.counts, down: this.#down.counts };
+  }
+
+  /** The component's address, normalised. */
+  get component(): string {
+    return this.#component;
+  }
+
+  /** The wrappers that this component has not replied to. Only an authenticated link has them. */
+  get outstanding(): EntityLink<DelegatedRequest> {
+    return (this.#outstanding ??= new EntityLink<DelegatedRequest>(this.#component, TOMBSTONES));
+  }
+
+  get queuedBytes(): number {
+    return this.#performer.queuedBytes("component");
+  }
+
+  bytes(leg: LegName, chunk: Buffer): void {
+    if (this.#teardown.hasEnded) return;
+    (leg === "server" ? this.#down : this.#up).feed(chunk);
+  }
+
+  finished(leg: LegName): void {
+    if (this.#teardown.hasEnded) return;
+    if (leg === "server" && this.#phase === "connecting") this.#serverUnreachable();
+    else if (leg === "component" && this.#phase === "connecting") this.#teardown.end("client_lost");
+    else {
+      // Replies cannot come any more, or wrappers cannot be sent: either way the entity is gone.
+      this.#componentDown();
+      this.#teardown.finished(leg);
+    }
+  }
+
+  closed(leg: LegName, cause: LegClosed): void {
+    if (this.#teardown.hasEnded) return;
+    if (leg === "server" && this.#phase === "connecting") this.#serverUnreachable();
+    else this.#teardown.closed(leg, cause);
+  }
+
+  connected(): void {
+    if (this.#teardown.hasEnded || this.#phase !== "connecting" || this.#header === undefined) return;
+    this.#performer.clearTimer("connect");
+    this.#phase = "handshake";
+    this.#performer.setTimer("authentication");
+    this.#performer.send("server", this.#header);
+    this.#header = undefined;
+    this.#teardown.headerSent("server", this.#rootName);
+    this.#performer.resume("component");
+    this.#up.release();
+  }
+
+  secured(): void {
+    // XEP-0114 §3: component streams know no STARTTLS.
+  }
+
+  timerExpired(timer: LinkTimer): void {
+    if (this.#teardown.hasEnded) return;
+    switch (timer) {
+      case "connect":
+        this.#serverUnreachable();
+        break;
+      case "tls":
+      case "header":
+      case "authentication":
+      case "idle":
+        this.#teardown.fail("component", "connection-timeout", "timeout", this.#ownHeader());
+        break;
+      case "drain":
+        if (this.#isShuttingDown) this.#leave();
+        else this.#teardown.end(this.#teardown.isClean ? "clean" : "timeout");
+        break;
+      default:
+        timer satisfies never;
+    }
+  }
+
+  /** The component stays until what it owes is answered, or until the drain deadline. */
+  shutdown(): void {
+    if (this.#teardown.hasEnded) return;
+    this.#isShuttingDown = true;
+    if (this.#outstanding !== undefined && this.#outstanding.pending > 0) this.#performer.setTimer("drain");
+    else this.#leave();
+  }
+
+  /** Puts bytes, complete stanzas of this stream, into the component's stream. */
+  sendToComponent(bytes: Uint8Array): void {
+    this.#down.inject(bytes);
+  }
+
+  /** Puts a stanza, an element in any content namespace, into the component's stream. */
+  deliver(stanza: Element): void {
+    if (!this.#teardown.hasEnded) this.#down.inject(stanzaBytes(stanza, NS.component));
+  }
+
+  judge(pump: Pump, kind: Kind, bytes: Buffer, start: number, end: number): boolean {
+    return pump === this.#up ? this.#fromComponent(kind, bytes, start, end) : this.#fromServer(kind, bytes, start, end);
+  }
+
+  broken(pump: Pump, fault: XmlFault): void {
+    const { code, condition, source, offset } = fault;
+    this.#performer.report({ kind: "fault", leg: pump.from, code, condition, source, offset });
+    this.#teardown.fail(pump.from, condition, "xml_fault", this.#ownHeader());
+  }
+
+  #fromComponent(kind: Kind, bytes: Buffer, start: number, end: number): boolean {
+    switch (kind) {
+      case FrameKind.whitespace:
+        return this.#isRelayed;
+      case FrameKind.streamHeader:
+        this.#componentHeader(bytes, start, end);
+        return false;
+      case FrameKind.streamEnd:
+        return this.#endFromComponent();
+      case FrameKind.nonza:
+        return this.#nonzaFromComponent(bytes, start, end);
+      case FrameKind.message:
+      case FrameKind.presence:
+      case FrameKind.iq:
+        return this.#stanzaFromComponent(kind, bytes, start, end);
+      default:
+        return kind satisfies never;
+    }
+  }
+
+  #componentHeader(bytes: Buffer, start: number, end: number): void {
+    const header = readStreamHeader(bytes, start, end);
+    this.#performer.clearTimer("header");
+    const component = header.to === undefined ? undefined : normaliseDomain(header.to);
+    const domain = component === undefined ? undefined : this.#hub.domainOfComponent(component);
+    if (!hasReadableNamespace(header, NS.component)) {
+      this.#breach("stream-namespace", "invalid-namespace", "RFC 6120 §4.8.3");
+    } else if (component === undefined || domain === undefined) {
+      this.#breach("stream-host", "host-unknown", "XEP-0114 §3");
+    } else {
+      this.#component = component;
+      this.#domain = domain;
+      this.#isRelayed = domain.settings.relaysComponents;
+      this.#performer.report({ kind: "opened", domain: domain.name });
+      if (this.#isRelayed) this.#connect(domain, Buffer.from(bytes.subarray(start, end)), header.rootName);
+      else this.#openHere();
+    }
+  }
+
+  #connect(domain: Domain, header: Buffer, rootName: string): void {
+    this.#header = header;
+    this.#rootName = rootName;
+    this.#phase = "connecting";
+    this.#up.hold();
+    this.#performer.pause("component");
+    this.#performer.setTimer("connect");
+    this.#teardown.connecting();
+    this.#performer.connect(domain.name);
+  }
+
+  #openHere(): void {
+    this.#phase = "handshake";
+    this.#performer.setTimer("authentication");
+    this.#performer.send("component", this.#ownHeader());
+    this.#teardown.headerSent("component", OWN_ROOT_NAME);
+  }
+
+  #nonzaFromComponent(bytes: Buffer, start: number, end: number): boolean {
+    const { namespace, name } = readHead(bytes, start, end, this.#up.framer.scope);
+    if (!isKnownNonza(namespace, name)) {
+      this.#breach("unknown-nonza", "unsupported-stanza-type", "RFC 6120 §4.9.3.24");
+      return false;
+    }
+    if (this.#isRelayed) return true;
+    if (namespace === NS.component && name === "handshake" && this.#phase === "handshake") {
+      this.#checkHandshake(parseElement(bytes, start, end, this.#up.framer.scope).getText());
+    } else if (namespace === NS.streams && name === "error") {
+      this.#teardown.sendEnd("component");
+      this.#teardown.end("clean");
+    }
+    return false;
+  }
+
+  #checkHandshake(digest: string): void {
+    const secret = this.#domain?.settings.components?.get(this.#component)?.secret;
+    if (secret === undefined || !isHandshakeValid(digest, this.#streamId, secret)) {
+      this.#breach("handshake-digest", "not-authorized", "XEP-0114 §3");
+    } else if (this.#hub.hasEntity(this.#component)) {
+      // protocol.md D83: the first connection is believed to be alive; a keepalive finds out if it is not.
+      this.#breach("component-conflict", "conflict", "RFC 6120 §4.9.3.3");
+    } else {
+      this.#performer.send("component", Buffer.from("<handshake/>"));
+      this.#authenticated();
+    }
+  }
+
+  #authenticated(): void {
+    const domain = this.#domain;
+    if (domain === undefined) return;
+    this.#phase = "authenticated";
+    this.#up.framer.setLimits(this.#hub.limits.trusted);
+    this.#performer.clearTimer("authentication");
+    this.#performer.setTimer("idle");
+    this.#requests = new ComponentRequests(this.#hub, this);
+    this.#performer.report({ kind: "authenticated", domain: domain.name });
+    this.#hub.entityUp(this);
+  }
+
+  #stanzaFromComponent(kind: Kind, bytes: Buffer, start: number, end: number): boolean {
+    if (this.#phase !== "authenticated") {
+      if (this.#isRelayed) return true;
+      this.#breach("stanza-before-handshake", "not-authorized", "XEP-0114 §3");
+      return false;
+    }
+    if (kind === FrameKind.iq && this.#takesIq(bytes, start, end)) return false;
+    if (this.#isRelayed) return true;
+    const stanza = parseElement(bytes, start, end, this.#up.framer.scope);
+    const { from, to } = attributesOf(stanza);
+    if (to === undefined) this.#breach("missing-to", "improper-addressing", "XEP-0114 §3");
+    else if (!this.owns(from)) this.#breach("component-from", "invalid-from", "RFC 6120 §4.9.3.9");
+    else this.#hub.routeFromComponent(this, stanza);
+    return false;
+  }
+
+  /** True: the iq was the reply to a wrapper, or a request that a rule delegates. */
+  #takesIq(bytes: Buffer, start: number, end: number): boolean {
+    const { framer } = this.#up;
+    const { childNamespaceHash } = framer;
+    const mayMatch = this.#hub.mayMatch(childNamespaceHash);
+    const owes = this.#outstanding !== undefined;
+    if (!mayMatch && !owes) return false;
+    const { attributes } = readHead(bytes, start, end, framer.scope);
+    const type = attributes.get("type");
+    if (type === "result" || type === "error") {
+      const id = attributes.get("id");
+      if (id === undefined || this.#outstanding?.isOurs(id) !== true) return false;
+      const isTaken = this.#hub.reply(this, parseElement(bytes, start, end, framer.scope));
+      if (this.#isShuttingDown && this.#outstanding.pending === 0) this.#leave();
+      return isTaken;
+    }
+    return mayMatch && this.#requests?.take(parseElement(bytes, start, end, framer.scope)) === true;
+  }
+
+  /** Whether an address is the component's own (protocol.md D81). */
+  owns(address: string | undefined): boolean {
+    return address !== undefined && parseJid(address)?.domain === this.#component;
+  }
+
+  #endFromComponent(): boolean {
+    this.#componentDown();
+    if (this.#isRelayed) {
+      this.#teardown.endSent("server");
+      return true;
+    }
+    this.#teardown.sendEnd("component");
+    this.#teardown.end("clean");
+    return false;
+  }
+
+  #fromServer(kind: Kind, bytes: Buffer, start: number, end: number): boolean {
+    if (kind === FrameKind.streamHeader) {
+      const { rootName } = readStreamHeader(bytes, start, end);
+      this.#teardown.headerSent("component", rootName);
+    } else if (kind === FrameKind.streamEnd) {
+      this.#componentDown();
+      this.#teardown.endSent("component");
+    } else if (kind === FrameKind.nonza) {
+      return this.#nonzaFromServer(bytes, start, end);
+    }
+    return true;
+  }
+
+  #nonzaFromServer(bytes: Buffer, start: number, end: number): boolean {
+    const { scope } = this.#down.framer;
+    const { namespace, name } = readHead(bytes, start, end, scope);
+    if (!isKnownNonza(namespace, name)) {
+      const source = "RFC 6120 §4.9.3.24";
+      const condition = "unsupported-stanza-type";
+      this.#performer.report({ kind: "fault", leg: "server", code: "unknown-nonza", condition, source });
+      this.#teardown.fail("server", condition, "protocol_fault");
+      return false;
+    }
+    if (namespace === NS.component && name === "handshake" && this.#phase === "handshake") {
+      // The advertisement follows the server's own word (XEP-0355 §4.2), so that word leaves first.
+      this.#down.inject(Buffer.from(bytes.subarray(start, end)));
+      this.#authenticated();
+      return false;
+    }
+    if (namespace === NS.streams && name === "error") {
+      const error = parseElement(bytes, start, end, scope);
+      const condition = error.getChildElements().find((child) => child.attrs["xmlns"] === NS.streamErrors)?.name;
+      const leg = "component";
+      this.#performer.report({
+        kind: "stream-error",
+        leg,
+        condition: condition ?? "undefined-condition",
+        ours: false,
+      });
+    }
+    return true;
+  }
+
+  #componentDown(): void {
+    if (this.#phase !== "authenticated") return;
+    this.#phase = "handshake";
+    this.#hub.entityDown(this);
+    this.#requests?.end();
+    this.#requests = undefined;
+  }
+
+  #leave(): void {
+    // The server may believe that the component comes back; the component is told why it must.
+    this.#teardown.leave("system-shutdown", "shutdown", this.#ownHeader());
+  }
+
+  #serverUnreachable(): void {
+    this.#teardown.leave("remote-connection-failed", "server_unreachable", this.#ownHeader());
+  }
+
+  #breach(code: string, condition: StreamErrorCondition, source: string): void {
+    this.#performer.report({ kind: "fault", leg: "component", code, condition, source });
+    this.#teardown.fail("component", condition, "protocol_fault", this.#ownHeader());
+  }
+
+  #endOfLink(): void {
+    this.#up.flush();
+    this.#down.flush();
+    this.#componentDown();
+    this.#up.stop();
+    this.#down.stop();
+  }
+
+  #ownHeader(): Buffer {
+    this.#streamId = this.#hub.newId();
+    return writeStreamHeader({
+      contentNamespace: NS.component,
+      ...(this.#component === "" ? {} : { from: this.#component }),
+      id: this.#streamId,
+      version: false,
+    });
+  }
+}

@@ -1,0 +1,71 @@
+import type { Element } from "../xml/index.js";
+import { NS, parseJid } from "../xmpp/index.js";
+import type { ComponentLink } from "./component-link.js";
+import { stanzaError } from "./errors.js";
+import type { Hub } from "./hub.js";
+import type { DelegatedRequest, Requester } from "./requests.js";
+import { attributesOf, describeRequest } from "./requests.js";
+
+/**
+ * The requests of one component that are delegated to another: a managing entity answers for the domain and its
+ * accounts whoever asks (XEP-0355 §4.3), but never to itself (§4.3.1).
+ */
+export class ComponentRequests implements Requester {
+  readonly #hub: Hub;
+  readonly #link: ComponentLink;
+  readonly #pending = new Set<DelegatedRequest>();
+
+  constructor(hub: Hub, link: ComponentLink) {
+    this.#hub = hub;
+    this.#link = link;
+  }
+
+  /** True: the request was taken and is, or will be, answered. `iq` is changed if so. */
+  take(iq: Element): boolean {
+    const { from, to } = attributesOf(iq);
+    // A component's stanza has both (XEP-0114 §3); the server closes the stream of one that speaks for others.
+    if (from === undefined || to === undefined || !this.#link.owns(from)) return false;
+    const target = parseJid(to)?.domain;
+    const domain = target === undefined ? undefined : this.#hub.domain(target);
+    if (domain === undefined) return false;
+    const request = describeRequest(iq, from);
+    const decision = domain.settings.rules.decide(request);
+    switch (decision.kind) {
+      case "pass":
+        return false;
+      case "refuse": {
+        const { condition, errorType: type, code, rule } = decision;
+        this.#hub.refused(domain, rule, code);
+        this.#link.deliver(stanzaError({ name: "iq", id: request.id, to: from, from: to }, { type, condition }));
+        return true;
+      }
+      case "delegate": {
+        const { rule } = decision;
+        iq.attrs["xmlns"] = NS.client;
+        if (this.#pending.size >= this.#hub.limits.pendingPerSession) {
+          // A component's stream carries many parties, so it is not stopped for one (RFC 6120 §8.3.3.18).
+          const error = { type: "wait", condition: "resource-constraint" } as const;
+          this.#hub.refused(domain, rule, "too-many-pending");
+          this.#link.deliver(stanzaError({ name: "iq", id: request.id, to: from, from: to }, error));
+          return true;
+        }
+        const sent = this.#hub.delegate(this, { iq, from, domain, rule, lang: undefined });
+        if (sent !== undefined) this.#pending.add(sent);
+        return true;
+      }
+      default:
+        return decision satisfies never;
+    }
+  }
+
+  answer(request: DelegatedRequest, reply: Element): void {
+    this.#pending.delete(request);
+    this.#link.deliver(reply);
+  }
+
+  /** The component is gone; late replies are swallowed by the hub. */
+  end(): void {
+    for (const request of this.#pending) this.#hub.abandon(request);
+    this.#pending.clear();
+  }
+}

@@ -1,0 +1,51 @@
+import { parseJid } from "../xmpp/index.js";
+import type { DomainSettings } from "./settings.js";
+
+/** A served domain: its settings, which a reload replaces under the links that stand, and what is counted for it. */
+export class Domain {
+  readonly name: string;
+  #settings: DomainSettings;
+  /** Requests that each rule took, by namespace. */
+  readonly matches = new Map<string, number>();
+
+  constructor(settings: DomainSettings) {
+    this.name = settings.name;
+    this.#settings = settings;
+    this.#keepMatchesOfRules();
+  }
+
+  get settings(): DomainSettings {
+    return this.#settings;
+  }
+
+  replace(settings: DomainSettings): void {
+    this.#settings = settings;
+    this.#keepMatchesOfRules();
+  }
+
+  /** Component links end here, so that stanzas to components are routed here. */
+  get endsComponents(): boolean {
+    return !this.#settings.relaysComponents && this.#settings.components !== undefined;
+  }
+
+  /** Stanzas may be taken out of its clients' streams, or put in. */
+  get takesStanzas(): boolean {
+    return this.endsComponents || this.#settings.rules.rules.length > 0;
+  }
+
+  /** The component, among those whose links end here, that an address belongs to. */
+  componentOf(address: string): string | undefined {
+    const domain = parseJid(address)?.domain;
+    return domain !== undefined && this.#settings.components?.has(domain) ? domain : undefined;
+  }
+
+  #keepMatchesOfRules(): void {
+    const present = new Set(this.#settings.rules.rules.map((rule) => rule.namespace));
+    for (const namespace of this.matches.keys()) {
+      if (!present.has(namespace)) this.matches.delete(namespace);
+    }
+    for (const namespace of present) {
+      if (!this.matches.has(namespace)) this.matches.set(namespace, 0);
+    }
+  }
+}

@@ -1,0 +1,385 @@
+import { advertisement } from "../delegation/index.js";
+import type { DelegationRule } from "../rules/index.js";
+import { RuleTable } from "../rules/index.js";
+import type { Element } from "../xml/index.js";
+import { parseJid } from "../xmpp/index.js";
+import { ClientLink } from "./client-link.js";
+import type { ClientSession } from "./client-session.js";
+import { ComponentLink } from "./component-link.js";
+import { Domain } from "./domain.js";
+import { stanzaError } from "./errors.js";
+import type { DelegationOutcome, HubEnvironment, HubStats } from "./hub-types.js";
+import type { LinkMachine, Performer } from "./performer.js";
+import type { FrameCounts } from "./pump.js";
+import type { DelegatedRequest, Requester } from "./requests.js";
+import { attributesOf } from "./requests.js";
+import { routeFromComponent } from "./routing.js";
+import type { DomainSettings, LinkLimits } from "./settings.js";
+
+/** Frames that a link has read, up (towards the server) and down. Plain numbers that grow. */
+export interface LinkStats {
+  readonly frames: { readonly up: Readonly<FrameCounts>; readonly down: Readonly<FrameCounts> };
+}
+
+/** What is asked of a managing entity. */
+export interface Delegation {
+  /** The initial stanza; it becomes part of the wrapper. */
+  readonly iq: Element;
+  readonly from: string;
+  readonly domain: Domain;
+  readonly rule: DelegationRule;
+  readonly lang: string | undefined;
+}
+
+/** The domains, sessions and managing entities of one node, and the delegated requests between them. */
+export class Hub {
+  readonly #env: HubEnvironment;
+  readonly #domains = new Map<string, Domain>();
+  /** Bound sessions by full JID; the newest wins, as the server lets only one have it. */
+  readonly #sessions = new Map<string, ClientSession>();
+  /** Bound sessions by bare JID, for the domains whose component links end here. */
+  readonly #accounts = new Map<string, Set<ClientSession>>();
+  /** Authenticated component links by the component's address. */
+  readonly #entities = new Map<string, ComponentLink>();
+  readonly #requests = new Map<number, DelegatedRequest>();
+  #lastKey = 0;
+
+  constructor(env: HubEnvironment) {
+    this.#env = env;
+  }
+
+  get limits(): LinkLimits {
+    return this.#env.limits;
+  }
+
+  newId(): string {
+    return this.#env.newId();
+  }
+
+  /**
+   * Takes the settings of all served domains, at start and on reload. Links stay; each managing entity whose
+   * delegations changed is told anew (XEP-0355 §8). A domain that is gone delegates nothing any more.
+   */
+  configure(all: readonly DomainSettings[]): void {
+    const before = new Map([...this.#entities.keys()].map((entity) => [entity, this.#delegationsOf(entity)]));
+    for (const domain of this.#domains.values()) {
+      if (all.some(({ name }) => name === domain.name)) continue;
+      domain.replace({ ...domain.settings, rules: RuleTable.compile(domain.name, []) });
+      this.#domains.delete(domain.name);
+      this.#advertiseTo(domain, before);
+    }
+    for (const settings of all) {
+      const domain = this.#domains.get(settings.name);
+      if (domain === undefined) this.#domains.set(settings.name, new Domain(settings));
+      else domain.replace(settings);
+    }
+    for (const domain of this.#domains.values()) this.#advertiseTo(domain, before);
+  }
+
+  openClientLink(
+    performer: Performer,
+    listener: { readonly tls: "starttls" | "direct" | "none" },
+  ): LinkMachine & LinkStats {
+    return new ClientLink(this, performer, listener.tls);
+  }
+
+  openComponentLink(performer: Performer): LinkMachine & LinkStats {
+    return new ComponentLink(this, performer);
+  }
+
+  /** A delegated request has waited as long as its rule allows (protocol.md D34). */
+  timerExpired(key: number): void {
+    const request = this.#requests.get(key);
+    if (request === undefined) return;
+    this.#entities.get(request.rule.entity)?.outstanding.expire(request.outerId, this.#env.now());
+    this.fail(request, "timeout", "entity-silent");
+  }
+
+  get stats(): HubStats {
+    return {
+      sessions: this.#sessions.size,
+      pending: this.#requests.size,
+      entities: new Map(this.#entityStats()),
+      ruleMatches: new Map([...this.#domains.values()].map(({ name, matches }) => [name, matches])),
+    };
+  }
+
+  // What follows is called by the links.
+
+  domain(name: string): Domain | undefined {
+    return this.#domains.get(name);
+  }
+
+  /** The only domain, when there is one: for peers that do not say which they mean (RFC 6120 §4.7.2). */
+  get onlyDomain(): Domain | undefined {
+    const [first, second] = this.#domains.values();
+    return second === undefined ? first : undefined;
+  }
+
+  /**
+   * The domain through which a component's link runs: the one that lists it, else one that delegates to it, else the
+   * one that it is a subdomain of, else the only one that has a component port.
+   */
+  domainOfComponent(component: string): Domain | undefined {
+    const domains = [...this.#domains.values()];
+    const open = domains.filter(({ settings }) => settings.relaysComponents && settings.components === undefined);
+    return (
+      domains.find(({ settings }) => settings.components?.has(component)) ??
+      open.find(({ settings }) => settings.rules.rulesOf(component).length > 0) ??
+      open.find(({ name }) => component.endsWith(`.${name}`)) ??
+      (open.length === 1 ? open[0] : undefined)
+    );
+  }
+
+  /** Whether any domain could delegate an iq whose child's namespace has this hash. */
+  mayMatch(childNamespaceHash: number): boolean {
+    for (const { settings } of this.#domains.values()) {
+      if (settings.rules.mayMatch(childNamespaceHash)) return true;
+    }
+    return false;
+  }
+
+  addSession(session: ClientSession): void {
+    this.#sessions.set(session.jid.fullKey, session);
+    if (!session.domain.endsComponents) return;
+    const account = this.#accounts.get(session.jid.bareKey);
+    if (account === undefined) this.#accounts.set(session.jid.bareKey, new Set([session]));
+    else account.add(session);
+  }
+
+  removeSession(session: ClientSession): void {
+    if (this.#sessions.get(session.jid.fullKey) === session) this.#sessions.delete(session.jid.fullKey);
+    const account = this.#accounts.get(session.jid.bareKey);
+    account?.delete(session);
+    if (account?.size === 0) this.#accounts.delete(session.jid.bareKey);
+  }
+
+  sessionOf(fullKey: string): ClientSession | undefined {
+    return this.#sessions.get(fullKey);
+  }
+
+  sessionsOf(bareKey: string): Iterable<ClientSession> {
+    return this.#accounts.get(bareKey) ?? [];
+  }
+
+  hasEntity(entity: string): boolean {
+    return this.#entities.has(entity);
+  }
+
+  /** The component has proved its secret: it is told what it manages (XEP-0355 §4.2). */
+  entityUp(link: ComponentLink): void {
+    const older = this.#entities.get(link.component);
+    if (older !== undefined) this.entityDown(older);
+    this.#entities.set(link.component, link);
+    this.#env.report({ kind: "entity-up", entity: link.component });
+    for (const domain of this.#domains.values()) {
+      if (domain.settings.rules.rulesOf(link.component).length > 0) this.#advertise(domain, link);
+    }
+  }
+
+  /** The component's link is over: whatever it still owed is answered now (protocol.md D33). */
+  entityDown(link: ComponentLink): void {
+    if (this.#entities.get(link.component) !== link) return;
+    this.#entities.delete(link.component);
+    const owed = link.outstanding.drain(this.#env.now());
+    this.#env.report({ kind: "entity-down", entity: link.component, lost: owed.length });
+    for (const { token } of owed) this.fail(token, "no_link", "entity-lost");
+  }
+
+  /**
+   * Forwards a request to its managing entity (XEP-0355 §4.3). Undefined: it could not be, and was answered at once.
+   */
+  delegate(requester: Requester, delegation: Delegation): DelegatedRequest | undefined {
+    const { iq, from, domain, rule, lang } = delegation;
+    const { id = "", to } = attributesOf(iq);
+    const outerId = this.#env.newId();
+    const request: DelegatedRequest = {
+      key: ++this.#lastKey,
+      outerId,
+      requester,
+      from,
+      id,
+      to,
+      domain: domain.name,
+      rule,
+      startedMs: this.#env.now(),
+    };
+    domain.matches.set(rule.namespace, (domain.matches.get(rule.namespace) ?? 0) + 1);
+    const link = this.#entities.get(rule.entity);
+    if (link === undefined) {
+      this.#settle(request, "no_link", unavailable(request), "entity-absent");
+      return undefined;
+    }
+    if (link.queuedBytes > this.limits.entityQueueBytes) {
+      this.#settle(request, "refused", unavailable(request), "entity-congested");
+      return undefined;
+    }
+    this.#requests.set(request.key, request);
+    this.#env.setTimer(request.key, rule.timeoutMs);
+    const innerIdIfTaken = this.#env.newId();
+    const now = request.startedMs;
+    link.sendToComponent(
+      link.outstanding.forward({
+        outerId,
+        innerIdIfTaken,
+        iq,
+        requester: from,
+        domain: domain.name,
+        lang,
+        rule,
+        token: request,
+        now,
+      }),
+    );
+    return request;
+  }
+
+  /** An iq result or error of a component. True: it was the reply to a wrapper, and goes no further. */
+  reply(link: ComponentLink, stanza: Element): boolean {
+    const outcome = link.outstanding.accept(stanza, this.#env.now());
+    switch (outcome.kind) {
+      case "not-ours":
+        return false;
+      case "late":
+        this.#env.report({
+          kind: "delegation",
+          domain: "",
+          rule: "",
+          entity: link.component,
+          outcome: "late",
+          code: "late-reply",
+          seconds: 0,
+        });
+        return true;
+      case "reply":
+        this.#settle(outcome.token, outcome.type, outcome.reply);
+        return true;
+      case "breach":
+        this.#settle(outcome.token, "invalid_reply", unavailable(outcome.token), outcome.code);
+        return true;
+      case "refused":
+        this.#settle(outcome.token, "refused", unavailable(outcome.token), outcome.code);
+        return true;
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  /** Answers a request with `service-unavailable` (protocol.md D33). A later reply is swallowed. */
+  fail(request: DelegatedRequest, outcome: DelegationOutcome, code: string): void {
+    if (!this.#requests.has(request.key)) return;
+    this.#entities.get(request.rule.entity)?.outstanding.abandon(request.outerId, this.#env.now());
+    this.#settle(request, outcome, unavailable(request), code);
+  }
+
+  /** The requester is gone: nobody is answered, and the reply is swallowed when it comes. */
+  abandon(request: DelegatedRequest): void {
+    if (!this.#requests.delete(request.key)) return;
+    this.#env.clearTimer(request.key);
+    this.#entities.get(request.rule.entity)?.outstanding.abandon(request.outerId, this.#env.now());
+    this.#report(request, "refused", "requester-gone");
+  }
+
+  /** A request was answered with an error before it was forwarded. */
+  refused(domain: Domain, rule: DelegationRule | undefined, code: string): void {
+    const { namespace = "", entity = "" } = rule ?? {};
+    this.#env.report({
+      kind: "delegation",
+      domain: domain.name,
+      rule: namespace,
+      entity,
+      outcome: "refused",
+      code,
+      seconds: 0,
+    });
+  }
+
+  /** A client's stanza for a component whose link ends here. */
+  sendToComponent(component: string, stanza: Element, answer: (error: Element) => void): void {
+    const link = this.#entities.get(component);
+    if (link !== undefined && link.queuedBytes <= this.limits.entityQueueBytes) {
+      link.deliver(stanza);
+      return;
+    }
+    const { type, id, to, from } = attributesOf(stanza);
+    if (stanza.name === "presence" || type === "error" || type === "result") return;
+    const condition = link === undefined ? "service-unavailable" : "resource-constraint";
+    answer(
+      stanzaError(
+        { name: stanza.name, id, to: from ?? "", from: to ?? "" },
+        { type: link === undefined ? "cancel" : "wait", condition },
+      ),
+    );
+  }
+
+  /** A stanza of a component whose link ends here. */
+  routeFromComponent(link: ComponentLink, stanza: Element): void {
+    routeFromComponent(this, link, stanza);
+  }
+
+  #settle(request: DelegatedRequest, outcome: DelegationOutcome, reply: Element, code?: string): void {
+    if (this.#requests.delete(request.key)) this.#env.clearTimer(request.key);
+    this.#report(request, outcome, code);
+    request.requester.answer(request, reply);
+  }
+
+  #report(request: DelegatedRequest, outcome: DelegationOutcome, code?: string): void {
+    this.#env.report({
+      kind: "delegation",
+      domain: request.domain,
+      rule: request.rule.namespace,
+      entity: request.rule.entity,
+      outcome,
+      ...(code === undefined ? {} : { code }),
+      seconds: (this.#env.now() - request.startedMs) / 1000,
+    });
+  }
+
+  /** Everything that an entity is told, as one string: equal strings need no new advertisement. */
+  #delegationsOf(entity: string): ReadonlyMap<string, string> {
+    return new Map(
+      [...this.#domains.values()].map(({ name, settings }) => [
+        name,
+        JSON.stringify(settings.rules.rulesOf(entity).map(({ namespace, filtering }) => [namespace, filtering])),
+      ]),
+    );
+  }
+
+  #advertiseTo(domain: Domain, before: ReadonlyMap<string, ReadonlyMap<string, string>>): void {
+    for (const link of this.#entities.values()) {
+      const rules = domain.settings.rules.rulesOf(link.component);
+      const now = JSON.stringify(rules.map(({ namespace, filtering }) => [namespace, filtering]));
+      if (now !== (before.get(link.component)?.get(domain.name) ?? "[]")) this.#advertise(domain, link);
+    }
+  }
+
+  #advertise(domain: Domain, link: ComponentLink): void {
+    const rules = domain.settings.rules.rulesOf(link.component);
+    link.sendToComponent(advertisement(domain.name, link.component, rules, this.#env.newId()));
+    this.#env.report({
+      kind: "advertised",
+      domain: domain.name,
+      entity: link.component,
+      namespaces: rules.length,
+    });
+  }
+
+  *#entityStats(): Iterable<[string, { readonly up: boolean; readonly queuedBytes: number }]> {
+    for (const { settings } of this.#domains.values()) {
+      for (const entity of settings.rules.entities()) {
+        const link = this.#entities.get(entity);
+        yield [entity, { up: link !== undefined, queuedBytes: link?.queuedBytes ?? 0 }];
+      }
+    }
+  }
+}
+
+/** Without an address a request meant the sender's own account, which is who answers (protocol.md R3). */
+function unavailable(request: DelegatedRequest): Element {
+  const { id, from } = request;
+  const answering = request.to ?? parseJid(from)?.bare() ?? from;
+  return stanzaError(
+    { name: "iq", id, to: from, from: answering },
+    { type: "cancel", condition: "service-unavailable" },
+  );
+}

@@ -1,0 +1,47 @@
+import type { DelegationRule, Request } from "../rules/index.js";
+import type { Element } from "../xml/index.js";
+import { childElements, namespaceOf } from "../xml/index.js";
+
+/** Who asked: a c2s stream, or a stanza of a component. The answer goes to that very stream and no other (D36). */
+export interface Requester {
+  /** Delivers the one answer, an iq in `jabber:client`, and takes the request off the list of those in flight. */
+  answer(request: DelegatedRequest, reply: Element): void;
+}
+
+/** One delegated request in flight. */
+export interface DelegatedRequest {
+  /** Names the timer. */
+  readonly key: number;
+  /** Names the wrapper at the managing entity's link. */
+  readonly outerId: string;
+  readonly requester: Requester;
+  /** Full JID of the requester as the server bound it, or the component's address. */
+  readonly from: string;
+  readonly id: string;
+  readonly to: string | undefined;
+  readonly domain: string;
+  readonly rule: DelegationRule;
+  readonly startedMs: number;
+}
+
+/** What the rules look at in an iq (`from` is the sender as the server knows it, never what the sender wrote). */
+export function describeRequest(iq: Element, from: string): Request {
+  const { type, id, to } = attributesOf(iq);
+  const children = childElements(iq).map((child) => ({
+    namespace: namespaceOf(child, iq.attrs["xmlns"]),
+    name: child.name,
+    attributes: new Set(Object.keys(child.attrs).filter((name) => name !== "xmlns" && !name.includes(":"))),
+  }));
+  return { type, id, to, from, children };
+}
+
+/** The attributes that route a stanza (RFC 6120 §8.1). */
+export function attributesOf(stanza: Element): {
+  readonly type: string | undefined;
+  readonly id: string | undefined;
+  readonly to: string | undefined;
+  readonly from: string | undefined;
+} {
+  const { type, id, to, from } = stanza.attrs as Record<string, string | undefined>;
+  return { type, id, to, from };
+}

@@ -1,0 +1,67 @@
+import type { Element } from "../xml/index.js";
+import { parseJid } from "../xmpp/index.js";
+import type { ClientSession } from "./client-session.js";
+import type { ComponentLink } from "./component-link.js";
+import { stanzaError } from "./errors.js";
+import type { Hub } from "./hub.js";
+import { attributesOf } from "./requests.js";
+
+/**
+ * Delivers a stanza of a component whose link ends here. The server does not take part: what reaches a local stream is
+ * delivered there, everything else is answered with a stanza error.
+ *
+ * Source  RFC 6121 §8.5 (delivery at the account), RFC 6120 §10.5.2 (unknown domain), §8.3.1 (errors are not answered).
+ */
+export function routeFromComponent(hub: Hub, link: ComponentLink, stanza: Element): void {
+  const { type, to = "" } = attributesOf(stanza);
+  const jid = parseJid(to);
+  if (jid === undefined) {
+    refuse(link, stanza, { type: "modify", condition: "jid-malformed" });
+    return;
+  }
+  const component = hub.domain(jid.domain) === undefined ? jid.domain : undefined;
+  if (component !== undefined) {
+    if (hub.hasEntity(component)) {
+      hub.sendToComponent(component, stanza, (error) => {
+        link.deliver(error);
+      });
+    } else refuse(link, stanza, { type: "cancel", condition: "remote-server-not-found" });
+    return;
+  }
+  const targets = jid.resource === undefined ? atAccount(hub, jid.bareKey, stanza) : atResource(hub, jid.fullKey);
+  for (const session of targets) session.deliver(stanza);
+  if (targets.length === 0 && type !== "error" && type !== "result") {
+    refuse(link, stanza, { type: "cancel", condition: "service-unavailable" });
+  }
+}
+
+function atResource(hub: Hub, fullKey: string): readonly ClientSession[] {
+  const session = hub.sessionOf(fullKey);
+  return session === undefined ? [] : [session];
+}
+
+/** RFC 6121 §8.5.2.1: by the kind of stanza and the priority of the resources that are available. */
+function atAccount(hub: Hub, bareKey: string, stanza: Element): readonly ClientSession[] {
+  const { type } = attributesOf(stanza);
+  const available = [...hub.sessionsOf(bareKey)].filter(({ priority }) => priority !== undefined);
+  if (stanza.name === "message") {
+    if (type === "groupchat" || type === "error") return [];
+    return available.filter(({ priority }) => (priority ?? -1) >= 0);
+  }
+  // Subscriptions need the roster, which the server keeps; an iq to an account is the server's to answer.
+  const isPresenceNotice = stanza.name === "presence" && (type === undefined || type === "unavailable");
+  return isPresenceNotice ? available : [];
+}
+
+function refuse(
+  link: ComponentLink,
+  stanza: Element,
+  error: {
+    readonly type: "modify" | "cancel";
+    readonly condition: "jid-malformed" | "remote-server-not-found" | "service-unavailable";
+  },
+): void {
+  const { type, id, to, from } = attributesOf(stanza);
+  if (type === "error" || type === "result" || stanza.name === "presence") return;
+  link.deliver(stanzaError({ name: stanza.name, id, to: from ?? "", from: to ?? "" }, error));
+}
