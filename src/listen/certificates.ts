@@ -11,45 +11,52 @@ export interface CertificateSource {
   readonly key: string;
 }
 
+/** Certificates that TLS has taken, ready to be used. */
+export interface PreparedCertificates {
+  readonly options: TLSSocketOptions | undefined;
+  /** When each domain's certificate expires, in seconds since the epoch. */
+  readonly expiry: ReadonlyMap<string, number>;
+}
+
 /**
- * The certificates of the served domains. `tlsOptions` is made anew by each `configure`, and connections that are there
- * keep what they have.
+ * Reads the certificates of all served domains. The first one serves clients without SNI.
  *
+ * Errors  throws on a pair that TLS does not take.
  * Source  RFC 6066 §3 (SNI), XEP-0368 §3 (ALPN). TLS 1.3 early data is not offered: Node has no server side for it.
  */
-export class Certificates {
-  #options: TLSSocketOptions | undefined;
-  #expiry = new Map<string, number>();
+export function prepareCertificates(sources: readonly CertificateSource[]): PreparedCertificates {
+  const contexts = new Map<string, SecureContext>();
+  const expiry = new Map<string, number>();
+  for (const { domain, cert, key } of sources) {
+    contexts.set(domain, createSecureContext({ cert, key, minVersion: "TLSv1.2" }));
+    expiry.set(domain, Date.parse(new X509Certificate(cert).validTo) / 1000);
+  }
+  const [first] = contexts.values();
+  if (first === undefined) return { options: undefined, expiry };
+  const options: TLSSocketOptions = {
+    isServer: true,
+    secureContext: first,
+    SNICallback: (name, choose) => choose(null, contexts.get(domainToASCII(name).toLowerCase()) ?? first),
+    ALPNCallback: chooseProtocol,
+  };
+  return { options, expiry };
+}
 
-  /** Throws on a pair that TLS does not take, and then changes nothing. The first one serves clients without SNI. */
-  configure(sources: readonly CertificateSource[]): void {
-    const contexts = new Map<string, SecureContext>();
-    const expiry = new Map<string, number>();
-    for (const { domain, cert, key } of sources) {
-      contexts.set(domain, createSecureContext({ cert, key, minVersion: "TLSv1.2" }));
-      expiry.set(domain, Date.parse(new X509Certificate(cert).validTo) / 1000);
-    }
-    const [first] = contexts.values();
-    this.#expiry = expiry;
-    this.#options =
-      first === undefined
-        ? undefined
-        : {
-            isServer: true,
-            secureContext: first,
-            SNICallback: (name, choose) => choose(null, contexts.get(domainToASCII(name).toLowerCase()) ?? first),
-            ALPNCallback: chooseProtocol,
-          };
+/** The certificates in use. Handshakes take those of now; connections that are there keep what they have. */
+export class Certificates {
+  #current: PreparedCertificates = { options: undefined, expiry: new Map() };
+
+  use(prepared: PreparedCertificates): void {
+    this.#current = prepared;
   }
 
   /** For a TLS socket of a client; undefined when nothing is configured. */
   get tlsOptions(): TLSSocketOptions | undefined {
-    return this.#options;
+    return this.#current.options;
   }
 
-  /** When each domain's certificate expires, in seconds since the epoch. */
   get expiry(): ReadonlyMap<string, number> {
-    return this.#expiry;
+    return this.#current.expiry;
   }
 }
 

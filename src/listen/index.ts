@@ -6,6 +6,11 @@
  * 3. A reload touches no connection; a port that cannot be opened leaves everything as it was.
  */
 export { Admission, networkOf, type AdmissionLimits, type Refusal } from "./admission.js";
-export { Certificates, type CertificateSource } from "./certificates.js";
+export {
+  Certificates,
+  prepareCertificates,
+  type CertificateSource,
+  type PreparedCertificates,
+} from "./certificates.js";
 export { Listener, ListenError, type ListenerParts, type ListenerSettings } from "./listener.js";
 export { Listeners, listenerName, type ListeningAddress } from "./listeners.js";

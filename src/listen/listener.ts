@@ -9,6 +9,29 @@ import type { Certificates } from "./certificates.js";
 /** An address that cannot be listened on. The operator's fault; `message` says what to do. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
+
+  /** Says in the operator's words why `host` and `port` could not be opened. */
+  static of(host: string, port: number, cause: unknown): ListenError {
+    const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
+    return new ListenError(`cannot listen on ${where}: ${explained(cause)}`, { cause });
+  }
+}
+
+function explained(cause: unknown): string {
+  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+  switch (code) {
+    case "EADDRINUSE":
+      return "another program has this port";
+    case "EACCES":
+      return "not permitted; choose a port above 1023 or grant CAP_NET_BIND_SERVICE";
+    case "EADDRNOTAVAIL":
+      return "this machine has no such address";
+    case "ENOTFOUND":
+    case "EAI_AGAIN":
+      return "the name has no address";
+    default:
+      return cause instanceof Error ? cause.message : String(cause);
+  }
 }
 
 /** How one address is served. */
@@ -46,7 +69,7 @@ export class Listener {
   open(host: string, port: number): Promise<void> {
     const server = this.#server;
     return new Promise((resolve, reject) => {
-      const refused = (error: NodeJS.ErrnoException): void => reject(listenError(host, port, error));
+      const refused = (error: Error): void => reject(ListenError.of(host, port, error));
       server.once("error", refused);
       server.listen({ host, port }, () => {
         server.off("error", refused);
@@ -118,26 +141,6 @@ function origin(parts: ListenerParts, settings: ListenerSettings, counters: List
     },
     openMachine: (performer) => parts.openMachine(settings, performer),
   };
-}
-
-function listenError(host: string, port: number, error: NodeJS.ErrnoException): ListenError {
-  const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-  switch (error.code) {
-    case "EADDRINUSE":
-      return new ListenError(`cannot listen on ${where}: another program has this port`, { cause: error });
-    case "EACCES":
-      return new ListenError(
-        `cannot listen on ${where}: not permitted; choose a port above 1023 or grant CAP_NET_BIND_SERVICE`,
-        { cause: error },
-      );
-    case "EADDRNOTAVAIL":
-      return new ListenError(`cannot listen on ${where}: this machine has no such address`, { cause: error });
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return new ListenError(`cannot listen on ${where}: the name has no address`, { cause: error });
-    default:
-      return new ListenError(`cannot listen on ${where}: ${error.message}`, { cause: error });
-  }
 }
 
 function ignoreError(): void {

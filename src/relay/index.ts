@@ -7,8 +7,8 @@
  * 4. What one event writes leaves in one write.
  * 5. No protocol knowledge: the machine decides, the link performs, in order.
  */
-export { Link, type CountingMachine, type LinkOrigin, type LinkSurroundings } from "./link.js";
+export { Link, type CountingMachine, type LinkOrigin, type LinkSurroundings, type LinkTimeouts } from "./link.js";
 export { Links } from "./links.js";
 export { ListenerCounters, RelayMetrics, nearLeg, type FrameCounts } from "./counters.js";
 export { Turns } from "./turn.js";
-export { upstream, type Upstream } from "./upstream.js";
+export { isTrusted, tlsClientOptions, upstream, type Upstream } from "./upstream.js";

@@ -24,9 +24,20 @@ export interface LinkSurroundings {
   readonly turns: Turns;
   readonly metrics: RelayMetrics;
   readonly log: Logger;
-  readonly timeouts: { readonly [timer in LinkTimer as `${timer}Ms`]: number };
+  readonly timeouts: LinkTimeouts;
   /** Where the server leg of a link for `domain` leads; undefined when the domain is not served. */
   upstream(kind: "c2s" | "component", domain: string): Upstream | undefined;
+}
+
+/** How long each timer of a link is, in milliseconds; 0 means for ever. */
+export interface LinkTimeouts {
+  readonly tlsMs: number;
+  readonly headerMs: number;
+  readonly connectMs: number;
+  readonly authenticationMs: number;
+  /** Also how long a peer may accept nothing. */
+  readonly drainMs: number;
+  readonly idleMs: number;
 }
 
 /** What the links of one listener share. */
@@ -161,7 +172,7 @@ export class Link implements Performer, LegOwner, CountedLink {
       running.refresh();
       return;
     }
-    const ms = this.#surroundings.timeouts[`${timer}Ms`];
+    const ms = this.#surroundings.timeouts[lengths[timer]];
     if (ms <= 0) return;
     this.#timers ??= {};
     this.#timers[timer] = setTimeout(expire, ms, this, timer);
@@ -285,6 +296,15 @@ export class Link implements Performer, LegOwner, CountedLink {
     return leg === this.#server ? this.#near : this.#server;
   }
 }
+
+const lengths = {
+  tls: "tlsMs",
+  header: "headerMs",
+  connect: "connectMs",
+  authentication: "authenticationMs",
+  drain: "drainMs",
+  idle: "idleMs",
+} as const satisfies Readonly<Record<LinkTimer, keyof LinkTimeouts>>;
 
 function expire(link: Link, timer: LinkTimer): void {
   link.expired(timer);

@@ -1,0 +1,142 @@
+import { execFile } from "node:child_process";
+import { loadConfig, type Config, type Problem } from "../config/index.js";
+import { ListenError } from "../listen/index.js";
+import { createLogger, flushLog, type Logger } from "../log.js";
+import { startProxy, type StreamProxy } from "../main.js";
+
+export interface RunOptions {
+  /** Path of `proxy.yaml` as the operator gave it. */
+  readonly file: string;
+  /** Where `secretEnv` and `NOTIFY_SOCKET` are looked up. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** For problems before there is a log. */
+  readonly stderr: { write(text: string): unknown };
+}
+
+/**
+ * `caesura run`: serves until a signal says otherwise. JSON log on standard output.
+ *
+ * SIGHUP          reads the configuration again; a bad file changes nothing.
+ * SIGTERM, SIGINT drain; a second one ends the process at once.
+ *
+ * Returns the exit code: 0 clean, 1 failure, 2 configuration.
+ */
+export async function run({ file, env, stderr }: RunOptions): Promise<number> {
+  const loaded = loadConfig(file, { env });
+  if (!loaded.ok) {
+    for (const problem of loaded.problems) stderr.write(`${problemText(problem)}\n`);
+    return 2;
+  }
+  const log = createLogger({ level: loaded.config.log.level });
+  // The process ends all the same; this only makes sure that the log says why.
+  const lastWords = (error: Error): void => log.fatal({ event: "crash", err: error }, "a fault of our own");
+  process.on("uncaughtExceptionMonitor", lastWords);
+  logProblems(log, loaded.warnings);
+  try {
+    const proxy = await startProxy(loaded.config, { log });
+    logStart(log, loaded.config, proxy);
+    await notify(log, env, "--ready");
+    await untilStopped({ file, env, log, proxy });
+    await flushLog(log);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof ListenError)) throw error;
+    log.fatal({ event: "listen-failed" }, error.message);
+    stderr.write(`caesura: ${error.message}\n`);
+    await flushLog(log);
+    return 1;
+  } finally {
+    process.off("uncaughtExceptionMonitor", lastWords);
+  }
+}
+
+interface Running {
+  readonly file: string;
+  readonly env: RunOptions["env"];
+  readonly log: Logger;
+  readonly proxy: StreamProxy;
+}
+
+/** Serves signals until the proxy is drained. */
+function untilStopped(running: Running): Promise<void> {
+  const { log, proxy, env } = running;
+  return new Promise((resolve, reject) => {
+    let stopping = false;
+    const stop = (signal: NodeJS.Signals): void => {
+      if (stopping) {
+        log.warn({ event: "killed", signal }, "second signal, ending at once");
+        process.exit(1);
+      }
+      stopping = true;
+      log.info({ event: "draining", signal, connections: proxy.connections }, "draining");
+      notify(log, env, "--stopping")
+        .then(() => proxy.close())
+        .then(() => {
+          log.info({ event: "stopped" }, "stopped");
+          process.off("SIGHUP", reread).off("SIGTERM", stop).off("SIGINT", stop);
+          resolve();
+        })
+        .catch(reject);
+    };
+    const reread = (): void => {
+      if (!stopping) reload(running).catch(reject);
+    };
+    process.on("SIGHUP", reread).on("SIGTERM", stop).on("SIGINT", stop);
+  });
+}
+
+async function reload({ file, env, log, proxy }: Running): Promise<void> {
+  const loaded = loadConfig(file, { env });
+  if (!loaded.ok) {
+    proxy.reloadRefused();
+    logProblems(log, loaded.problems);
+    log.error({ event: "reload-refused", file }, "the configuration stays as it was");
+    return;
+  }
+  logProblems(log, loaded.warnings);
+  await notify(log, env, "--reloading");
+  try {
+    await proxy.reload(loaded.config);
+    log.info({ event: "reloaded", addresses: proxy.addresses }, "the new configuration is in use");
+  } catch (error) {
+    // The proxy has counted it and serves as before. What it throws here is a port or a certificate that is not taken.
+    log.error({ event: "reload-refused", file, err: error }, "the configuration stays as it was");
+  }
+  await notify(log, env, "--ready");
+}
+
+function logStart(log: Logger, config: Config, proxy: StreamProxy): void {
+  const { adminAddress } = proxy;
+  log.info(
+    {
+      event: "started",
+      file: config.file,
+      domains: config.domains.map(({ name }) => name),
+      addresses: proxy.addresses,
+      ...(adminAddress === undefined ? {} : { admin: { host: adminAddress.address, port: adminAddress.port } }),
+    },
+    "serving",
+  );
+}
+
+function logProblems(log: Logger, problems: readonly Problem[]): void {
+  for (const { severity, message, ...problem } of problems) {
+    const line = { event: "configuration", ...problem };
+    log[severity === "error" ? "error" : "warn"](line, message);
+  }
+}
+
+function problemText({ file, line, column, severity, message, hint }: Problem): string {
+  return `${file}:${line}:${column}: ${severity}: ${message}${hint === undefined ? "" : ` ${hint}`}`;
+}
+
+/** Tells systemd what we do, if it asked (`Type=notify`, `NotifyAccess=all`). Never rejects. */
+function notify(log: Logger, env: RunOptions["env"], word: "--ready" | "--reloading" | "--stopping"): Promise<void> {
+  if (env["NOTIFY_SOCKET"] === undefined) return Promise.resolve();
+  return new Promise((resolve) => {
+    execFile("systemd-notify", [word], { timeout: 5000 }, (error) => {
+      if (error !== null) log.warn({ event: "notify-failed", word, code: error.code }, "systemd was not told");
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,264 @@
+import type { AddressInfo } from "node:net";
+import type { Logger } from "pino";
+import { AdminServer, type Readiness } from "./admin/index.js";
+import type { AddressConfig, Config } from "./config/index.js";
+import {
+  Admission,
+  Certificates,
+  ListenError,
+  Listeners,
+  prepareCertificates,
+  type ListenerSettings,
+  type ListeningAddress,
+} from "./listen/index.js";
+import { DelegationMetrics, declareProcess, Families } from "./metrics/index.js";
+import { Links, RelayMetrics, Turns, type CountingMachine } from "./relay/index.js";
+import { Hub, type Performer } from "./session/index.js";
+import { logHubEvent } from "./main/hub-log.js";
+import { ReloadCounts } from "./main/reload-counts.js";
+import {
+  certificateSources,
+  domainSettings,
+  linkLimits,
+  ruleNames,
+  upstreams,
+  type Upstreams,
+} from "./main/settings.js";
+import { packageVersion } from "./main/version.js";
+import { World } from "./main/world.js";
+
+export interface ProxyOptions {
+  readonly log: Logger;
+}
+
+/**
+ * Starts the whole proxy. Resolves when every port is open.
+ *
+ * Errors  rejects with `ListenError` when a port cannot be opened; then nothing is left open.
+ */
+export async function startProxy(config: Config, options: ProxyOptions): Promise<StreamProxy> {
+  const proxy = new StreamProxy(config, options);
+  try {
+    await proxy.reload(config);
+  } catch (error) {
+    await proxy.close();
+    throw error;
+  }
+  return proxy;
+}
+
+/** The composition root: the one place that knows every part. */
+export class StreamProxy {
+  readonly #log: Logger;
+  readonly #families = new Families();
+  readonly #process: { stop(): void };
+  readonly #metrics: RelayMetrics;
+  readonly #delegations: DelegationMetrics;
+  readonly #reloads: ReloadCounts;
+  readonly #world: World;
+  readonly #hub: Hub;
+  readonly #links = new Links();
+  readonly #admission: Admission;
+  readonly #certificates = new Certificates();
+  readonly #listeners: Listeners;
+  #admin: OpenAdmin | undefined;
+  #config: Config;
+  #limits: ReturnType<typeof linkLimits>;
+  #upstreams: Upstreams;
+  #state: "starting" | "serving" | "draining" | "closed" = "starting";
+  /** Reloads and the end happen one after the other. */
+  #previous: Promise<void> = Promise.resolve();
+
+  constructor(config: Config, { log }: ProxyOptions) {
+    this.#log = log;
+    this.#config = config;
+    this.#limits = linkLimits(config.limits);
+    this.#upstreams = upstreams(config);
+    const turns = new Turns();
+    this.#world = new World({
+      turns,
+      limits: () => this.#limits,
+      report: (event) => {
+        this.#delegations.count(event);
+        logHubEvent(log, event);
+      },
+    });
+    this.#hub = new Hub(this.#world);
+    this.#world.serve(this.#hub);
+    this.#process = declareProcess(this.#families, { version: packageVersion() });
+    this.#metrics = new RelayMetrics(this.#families);
+    this.#delegations = new DelegationMetrics(this.#families, () => this.#hub.stats);
+    this.#reloads = new ReloadCounts(this.#families);
+    this.#declareState();
+    this.#admission = new Admission(config.limits);
+    const timeouts = (): Config["timeouts"] => this.#config.timeouts;
+    this.#listeners = new Listeners(
+      {
+        surroundings: {
+          turns,
+          metrics: this.#metrics,
+          log,
+          get timeouts() {
+            return timeouts();
+          },
+          upstream: (kind, domain) => this.#upstreams[kind].get(domain),
+        },
+        links: this.#links,
+        admission: this.#admission,
+        certificates: this.#certificates,
+        openMachine: (settings, performer) => this.#openMachine(settings, performer),
+      },
+      this.#metrics,
+    );
+  }
+
+  /** Where connections are accepted, in the order of the configuration. */
+  get addresses(): readonly ListeningAddress[] {
+    return this.#listeners.addresses;
+  }
+
+  get adminAddress(): AddressInfo | undefined {
+    return this.#admin?.server.address;
+  }
+
+  /** Links that still own a socket. */
+  get connections(): number {
+    return this.#links.size;
+  }
+
+  get readiness(): Readiness {
+    const reasons: string[] = [];
+    if (this.#state !== "serving") reasons.push(this.#state);
+    if (this.#listeners.addresses.length === 0) reasons.push("not-listening");
+    return { ready: reasons.length === 0, reasons };
+  }
+
+  /**
+   * Serves `config` from now on. No connection is dropped; managing entities whose delegations changed are told.
+   *
+   * Errors  rejects, with everything as it was, when a port cannot be opened or a certificate is not taken.
+   */
+  reload(config: Config): Promise<void> {
+    return this.#inTurn(() => this.#configure(config));
+  }
+
+  /** A configuration file was refused before it came here; counts it. */
+  reloadRefused(): void {
+    this.#reloads.failed();
+  }
+
+  /** Listeners stop, links end in an orderly way within the shutdown deadline, then everything is closed. */
+  close(): Promise<void> {
+    if (this.#state !== "closed") this.#state = "draining";
+    return this.#inTurn(() => this.#end());
+  }
+
+  async #configure(config: Config): Promise<void> {
+    if (this.#state === "draining" || this.#state === "closed") throw new Error("the proxy is being stopped");
+    const isReload = this.#state === "serving";
+    try {
+      // First everything that can fail, then everything that cannot.
+      const certificates = prepareCertificates(certificateSources(config));
+      const next = upstreams(config);
+      const domains = domainSettings(config);
+      const admin = await this.#openAdmin(config);
+      try {
+        // Before the first port opens there must be something to serve; later the old certificates do until it is done.
+        if (!isReload) {
+          this.#certificates.use(certificates);
+          this.#hub.configure(domains);
+        }
+        await this.#listeners.configure(config.listen);
+      } catch (error) {
+        if (admin !== this.#admin) await admin?.server.close();
+        throw error;
+      }
+      this.#certificates.use(certificates);
+      this.#upstreams = next;
+      this.#limits = linkLimits(config.limits);
+      this.#admission.configure(config.limits);
+      this.#config = config;
+      if (isReload) this.#hub.configure(domains);
+      this.#delegations.configure(ruleNames(config));
+      this.#metrics.retainDomains(new Set(config.domains.map(({ name }) => name)));
+      this.#log.level = config.log.level;
+      const before = this.#admin;
+      this.#admin = admin;
+      if (before !== undefined && before !== admin) await before.server.close();
+    } catch (error) {
+      if (isReload) this.#reloads.failed();
+      throw error;
+    }
+    this.#reloads.done(isReload);
+    this.#state = "serving";
+  }
+
+  async #end(): Promise<void> {
+    if (this.#state === "closed") return;
+    this.#state = "draining";
+    this.#listeners.close();
+    const { forced } = await this.#links.shutdown(this.#config.timeouts.shutdownMs);
+    if (forced > 0) this.#log.warn({ event: "forced", connections: forced }, "the shutdown deadline passed");
+    this.#world.close();
+    await this.#admin?.server.close();
+    this.#admin = undefined;
+    this.#process.stop();
+    this.#state = "closed";
+  }
+
+  #openMachine(settings: ListenerSettings, performer: Performer): CountingMachine {
+    return settings.kind === "c2s"
+      ? this.#hub.openClientLink(performer, { tls: settings.tls })
+      : this.#hub.openComponentLink(performer);
+  }
+
+  async #openAdmin({ admin }: Config): Promise<OpenAdmin | undefined> {
+    const current = this.#admin?.configured;
+    if (admin === undefined) return undefined;
+    if (current !== undefined && current.host === admin.host && current.port === admin.port) return this.#admin;
+    const server = new AdminServer({
+      families: this.#families,
+      version: packageVersion(),
+      readiness: () => this.readiness,
+      failed: (error) => this.#log.error({ event: "admin-failed", err: error }, "the administration port has an error"),
+    });
+    try {
+      await server.open(admin.host, admin.port);
+    } catch (error) {
+      throw ListenError.of(admin.host, admin.port, error);
+    }
+    return { server, configured: admin };
+  }
+
+  #declareState(): void {
+    this.#families.gauge(
+      { name: "caesura_ready", help: "Whether new connections are welcome here, as /readyz says", labels: [] },
+      (sample) => sample(this.readiness.ready ? 1 : 0),
+    );
+    this.#families.gauge(
+      { name: "caesura_draining", help: "Whether the proxy is being stopped", labels: [] },
+      (sample) => sample(this.#state === "draining" ? 1 : 0),
+    );
+    this.#families.gauge(
+      {
+        name: "caesura_tls_certificate_expiry_timestamp_seconds",
+        help: "When the certificate of a domain expires, seconds since the epoch",
+        labels: ["domain"],
+      },
+      (sample) => {
+        for (const [domain, seconds] of this.#certificates.expiry) sample(seconds, domain);
+      },
+    );
+  }
+
+  #inTurn(step: () => Promise<void>): Promise<void> {
+    const done = this.#previous.then(step);
+    this.#previous = done.catch(() => undefined);
+    return done;
+  }
+}
+
+interface OpenAdmin {
+  readonly server: AdminServer;
+  readonly configured: AddressConfig;
+}

@@ -1,0 +1,53 @@
+import type { Families } from "../metrics/index.js";
+
+/** What became of attempts to read the configuration again. */
+export class ReloadCounts {
+  #succeeded = 0;
+  #failed = 0;
+  #lastSucceeded = true;
+  /** Seconds since the epoch; also that of the start. */
+  #appliedAt = 0;
+
+  constructor(families: Families) {
+    families.counter(
+      {
+        name: "caesura_config_reloads_total",
+        help: "Attempts to read the configuration again, by outcome",
+        labels: ["outcome"],
+      },
+      (sample) => {
+        sample(this.#succeeded, "success");
+        sample(this.#failed, "failure");
+      },
+    );
+    families.gauge(
+      {
+        name: "caesura_config_last_reload_successful",
+        help: "Whether the last attempt to read the configuration succeeded",
+        labels: [],
+      },
+      (sample) => sample(this.#lastSucceeded ? 1 : 0),
+    );
+    families.gauge(
+      {
+        name: "caesura_config_last_reload_success_timestamp_seconds",
+        help: "When the configuration in use was taken, seconds since the epoch",
+        labels: [],
+      },
+      (sample) => sample(this.#appliedAt),
+    );
+  }
+
+  /** A configuration is in use; `isReload` is false for the one of the start. */
+  done(isReload: boolean): void {
+    if (isReload) this.#succeeded++;
+    this.#lastSucceeded = true;
+    this.#appliedAt = Date.now() / 1000;
+  }
+
+  /** The old configuration stays. */
+  failed(): void {
+    this.#failed++;
+    this.#lastSucceeded = false;
+  }
+}
