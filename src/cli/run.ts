@@ -3,14 +3,12 @@ import { loadConfig, type Config, type Problem } from "../config/index.js";
 import { ListenError } from "../listen/index.js";
 import { createLogger, flushLog, type Logger } from "../log.js";
 import { startProxy, type StreamProxy } from "../main.js";
+import { formatProblems, summarise } from "./report.js";
+import { exitCode, type Terminal } from "./terminal.js";
 
 export interface RunOptions {
-  /** Path of `proxy.yaml` as the operator gave it. */
-  readonly file: string;
-  /** Where `secretEnv` and `NOTIFY_SOCKET` are looked up. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** For problems before there is a log. */
-  readonly stderr: { write(text: string): unknown };
+  /** Path of the configuration file, as the operator gave it. */
+  readonly config: string;
 }
 
 /**
@@ -21,11 +19,12 @@ export interface RunOptions {
  *
  * Returns the exit code: 0 clean, 1 failure, 2 configuration.
  */
-export async function run({ file, env, stderr }: RunOptions): Promise<number> {
+export async function run({ config: file }: RunOptions, terminal: Terminal): Promise<number> {
+  const { env, stderr } = terminal;
   const loaded = loadConfig(file, { env });
   if (!loaded.ok) {
-    for (const problem of loaded.problems) stderr.write(`${problemText(problem)}\n`);
-    return 2;
+    stderr.write(`${formatProblems(loaded.problems, undefined)}${summarise(loaded.problems)}\n`);
+    return exitCode.usage;
   }
   const log = createLogger({ level: loaded.config.log.level });
   // The process ends all the same; this only makes sure that the log says why.
@@ -38,13 +37,13 @@ export async function run({ file, env, stderr }: RunOptions): Promise<number> {
     await notify(log, env, "--ready");
     await untilStopped({ file, env, log, proxy });
     await flushLog(log);
-    return 0;
+    return exitCode.clean;
   } catch (error) {
     if (!(error instanceof ListenError)) throw error;
     log.fatal({ event: "listen-failed" }, error.message);
     stderr.write(`caesura: ${error.message}\n`);
     await flushLog(log);
-    return 1;
+    return exitCode.failure;
   } finally {
     process.off("uncaughtExceptionMonitor", lastWords);
   }
@@ -52,37 +51,41 @@ export async function run({ file, env, stderr }: RunOptions): Promise<number> {
 
 interface Running {
   readonly file: string;
-  readonly env: RunOptions["env"];
+  readonly env: Terminal["env"];
   readonly log: Logger;
   readonly proxy: StreamProxy;
 }
 
 /** Serves signals until the proxy is drained. */
-function untilStopped(running: Running): Promise<void> {
+async function untilStopped(running: Running): Promise<void> {
   const { log, proxy, env } = running;
-  return new Promise((resolve, reject) => {
-    let stopping = false;
-    const stop = (signal: NodeJS.Signals): void => {
-      if (stopping) {
-        log.warn({ event: "killed", signal }, "second signal, ending at once");
-        process.exit(1);
-      }
-      stopping = true;
-      log.info({ event: "draining", signal, connections: proxy.connections }, "draining");
-      notify(log, env, "--stopping")
-        .then(() => proxy.close())
-        .then(() => {
-          log.info({ event: "stopped" }, "stopped");
-          process.off("SIGHUP", reread).off("SIGTERM", stop).off("SIGINT", stop);
-          resolve();
-        })
-        .catch(reject);
-    };
-    const reread = (): void => {
-      if (!stopping) reload(running).catch(reject);
-    };
-    process.on("SIGHUP", reread).on("SIGTERM", stop).on("SIGINT", stop);
+  let stopping = false;
+  let tell: (signal: NodeJS.Signals) => void = () => undefined;
+  let fail: (reason: unknown) => void = () => undefined;
+  const asked = new Promise<NodeJS.Signals>((resolve, reject) => {
+    [tell, fail] = [resolve, reject];
   });
+  const stop = (signal: NodeJS.Signals): void => {
+    if (stopping) {
+      log.warn({ event: "killed", signal }, "second signal, ending at once");
+      process.exit(exitCode.failure);
+    }
+    stopping = true;
+    tell(signal);
+  };
+  const reread = (): void => {
+    if (!stopping) reload(running).catch(fail);
+  };
+  process.on("SIGHUP", reread).on("SIGTERM", stop).on("SIGINT", stop);
+  try {
+    const signal = await asked;
+    log.info({ event: "draining", signal, connections: proxy.connections }, "draining");
+    await notify(log, env, "--stopping");
+    await proxy.close();
+    log.info({ event: "stopped" }, "stopped");
+  } finally {
+    process.off("SIGHUP", reread).off("SIGTERM", stop).off("SIGINT", stop);
+  }
 }
 
 async function reload({ file, env, log, proxy }: Running): Promise<void> {
@@ -126,12 +129,8 @@ function logProblems(log: Logger, problems: readonly Problem[]): void {
   }
 }
 
-function problemText({ file, line, column, severity, message, hint }: Problem): string {
-  return `${file}:${line}:${column}: ${severity}: ${message}${hint === undefined ? "" : ` ${hint}`}`;
-}
-
 /** Tells systemd what we do, if it asked (`Type=notify`, `NotifyAccess=all`). Never rejects. */
-function notify(log: Logger, env: RunOptions["env"], word: "--ready" | "--reloading" | "--stopping"): Promise<void> {
+function notify(log: Logger, env: Terminal["env"], word: "--ready" | "--reloading" | "--stopping"): Promise<void> {
   if (env["NOTIFY_SOCKET"] === undefined) return Promise.resolve();
   return new Promise((resolve) => {
     execFile("systemd-notify", [word], { timeout: 5000 }, (error) => {
