@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { loadConfig, type Config, type Problem } from "../config/index.js";
 import { ListenError } from "../listen/index.js";
 import { createLogger, flushLog, type Logger } from "../log.js";
@@ -23,7 +24,7 @@ export async function run({ config: file }: RunOptions, terminal: Terminal): Pro
   const { env, stderr } = terminal;
   const loaded = loadConfig(file, { env });
   if (!loaded.ok) {
-    stderr.write(`${formatProblems(loaded.problems, undefined)}${summarise(loaded.problems)}\n`);
+    stderr.write(`${formatProblems(loaded.problems, textOf(file))}${summarise(loaded.problems)}\n`);
     return exitCode.usage;
   }
   const log = createLogger({ level: loaded.config.log.level });
@@ -49,6 +50,15 @@ export async function run({ config: file }: RunOptions, terminal: Terminal): Pro
   }
 }
 
+/** The file's own lines make the report readable; it may be what is missing. */
+function textOf(file: string): string | undefined {
+  try {
+    return readFileSync(file, "utf8");
+  } catch {
+    return undefined;
+  }
+}
+
 interface Running {
   readonly file: string;
   readonly env: Terminal["env"];
@@ -57,35 +67,31 @@ interface Running {
 }
 
 /** Serves signals until the proxy is drained. */
-async function untilStopped(running: Running): Promise<void> {
-  const { log, proxy, env } = running;
-  let stopping = false;
-  let tell: (signal: NodeJS.Signals) => void = () => undefined;
-  let fail: (reason: unknown) => void = () => undefined;
-  const asked = new Promise<NodeJS.Signals>((resolve, reject) => {
-    [tell, fail] = [resolve, reject];
+function untilStopped(running: Running): Promise<void> {
+  return new Promise((resolve, reject) => {
+    let stopping = false;
+    const stop = (signal: NodeJS.Signals): void => {
+      if (stopping) {
+        running.log.warn({ event: "killed", signal }, "second signal, ending at once");
+        process.exit(exitCode.failure);
+      }
+      stopping = true;
+      drain(running, signal)
+        .finally(() => process.off("SIGHUP", reread).off("SIGTERM", stop).off("SIGINT", stop))
+        .then(resolve, reject);
+    };
+    const reread = (): void => {
+      if (!stopping) reload(running).catch(reject);
+    };
+    process.on("SIGHUP", reread).on("SIGTERM", stop).on("SIGINT", stop);
   });
-  const stop = (signal: NodeJS.Signals): void => {
-    if (stopping) {
-      log.warn({ event: "killed", signal }, "second signal, ending at once");
-      process.exit(exitCode.failure);
-    }
-    stopping = true;
-    tell(signal);
-  };
-  const reread = (): void => {
-    if (!stopping) reload(running).catch(fail);
-  };
-  process.on("SIGHUP", reread).on("SIGTERM", stop).on("SIGINT", stop);
-  try {
-    const signal = await asked;
-    log.info({ event: "draining", signal, connections: proxy.connections }, "draining");
-    await notify(log, env, "--stopping");
-    await proxy.close();
-    log.info({ event: "stopped" }, "stopped");
-  } finally {
-    process.off("SIGHUP", reread).off("SIGTERM", stop).off("SIGINT", stop);
-  }
+}
+
+async function drain({ log, proxy, env }: Running, signal: NodeJS.Signals): Promise<void> {
+  log.info({ event: "draining", signal, connections: proxy.connections }, "draining");
+  await notify(log, env, "--stopping");
+  await proxy.close();
+  log.info({ event: "stopped" }, "stopped");
 }
 
 async function reload({ file, env, log, proxy }: Running): Promise<void> {
