@@ -177,7 +177,7 @@ export class ClientStream {
   #features(features: Element): boolean {
     const { domain, down } = this.#context;
     if (!removeFeatures(features, domain.takesStanzas)) return true;
-    down.inject(Buffer.from(serialize(features, NS.client)));
+    down.inject(streamsElement(features));
     return false;
   }
 
@@ -196,7 +196,7 @@ export class ClientStream {
     // protocol.md R12: the server's own address is no place for the client; it may come back to ours.
     error.remove(moved);
     error.c("reset", { xmlns: NS.streamErrors });
-    down.inject(Buffer.from(serialize(error, NS.client)));
+    down.inject(streamsElement(error));
     return false;
   }
 
@@ -314,6 +314,13 @@ export class ClientStream {
     this.#context.performer.report({ kind: "fault", leg, code, condition, source });
     this.#context.teardown.fail(leg, condition, "protocol_fault");
   }
+}
+
+/** Clients know the elements of the streams namespace by the prefix that RFC 6120 §4.8.5 recommends. */
+function streamsElement(element: Element): Buffer {
+  const children = element.getChildElements().map((child) => serialize(child));
+  const { name } = element;
+  return Buffer.from(`<stream:${name} xmlns:stream='${NS.streams}'>${children.join("")}</stream:${name}>`);
 }
 
 function clientEvent(namespace: string, name: string): NegotiationEvent | undefined {

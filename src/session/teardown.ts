@@ -116,7 +116,7 @@ export class Teardown {
     const opposite = leg === "server" ? this.#near : "server";
     const other = this.#leg(opposite);
     if (other.state === "absent" || other.state === "closed" || other.state === "finished") {
-      this.end(this.#reasonOf(leg));
+      this.end(this.#reasonOf(other.state === "finished" ? opposite : leg));
       return;
     }
     this.#performer.setTimer("drain");
