@@ -15,5 +15,6 @@ export { Framer } from "./framer.js";
 export { namespaceHash } from "./hash.js";
 export type { Head } from "./head.js";
 export { readHead } from "./head.js";
-export { childElements, Element, findChild, namespaceOf, parseElement } from "./tree.js";
+export { attributeOf, childElements, findChild, namespaceOf } from "./navigate.js";
+export { Element, parseElement } from "./tree.js";
 export { serialize } from "./serialize.js";
