@@ -11,3 +11,5 @@ export type { DelegationOutcome, HubEnvironment, HubEvent, HubStats } from "./hu
 export type { DomainSettings, LinkLimits } from "./settings.js";
 export { Hub } from "./hub.js";
 export type { LinkStats } from "./hub.js";
+export { stanzaBytes, stanzaError } from "./errors.js";
+export { describeRequest } from "./requests.js";
