@@ -12,6 +12,8 @@ import type { StreamErrorCondition } from "../xmpp/index.js";
 import { normaliseDomain, NS } from "../xmpp/index.js";
 import { ClientStream } from "./client-stream.js";
 import type { Domain } from "./domain.js";
+import type { LinkFaultCode } from "./faults.js";
+import { faultEvent, LINK_FAULTS } from "./faults.js";
 import type { Hub, LinkStats } from "./hub.js";
 import type { CloseReason, LegClosed, LegName, LinkMachine, LinkTimer, Performer } from "./performer.js";
 import { Pump } from "./pump.js";
@@ -204,7 +206,7 @@ export class ClientLink implements LinkMachine, LinkStats {
       this.#performer.send("client", Buffer.from(`<failure xmlns='${NS.sasl}'><encryption-required/></failure>`));
     } else {
       // RFC 6120 §4.9.3.12: nothing but STARTTLS was offered.
-      this.#breach("client", "stanza-before-tls", "not-authorized", "RFC 6120 §5.3.1");
+      this.#breach("stanza-before-tls");
     }
   }
 
@@ -214,9 +216,9 @@ export class ClientLink implements LinkMachine, LinkStats {
     const domain = this.#domainOf(header);
     this.#domain = domain;
     if (!hasReadableNamespace(header, NS.client)) {
-      this.#breach("client", "stream-namespace", "invalid-namespace", "RFC 6120 §4.8.3");
+      this.#breach("stream-namespace");
     } else if (domain === undefined) {
-      this.#breach("client", "stream-host", "host-unknown", "RFC 6120 §4.9.3.6");
+      this.#breach("stream-host");
     } else if (this.#phase === "plain") {
       this.#performer.setTimer("tls");
       this.#sendOwnHeader();
@@ -246,9 +248,9 @@ export class ClientLink implements LinkMachine, LinkStats {
   }
 
   #fromServerInClear(kind: Kind, bytes: Buffer, start: number, end: number): void {
-    const problem = this.#serverTls?.frame(kind, bytes, start, end);
-    if (problem === undefined) return;
-    this.#performer.report({ kind: "fault", leg: "server", ...problem });
+    const fault = this.#serverTls?.frame(kind, bytes, start, end);
+    if (fault === undefined) return;
+    this.#performer.report(faultEvent("server", fault));
     this.#serverUnreachable();
   }
 
@@ -264,7 +266,7 @@ export class ClientLink implements LinkMachine, LinkStats {
   #startClientTls(): void {
     if (this.#up.hasUnread) {
       // RFC 6120 §5.4.3.3: bytes behind <starttls/> would be read as if they had come through TLS.
-      this.#breach("client", "bytes-behind-starttls", "policy-violation", "RFC 6120 §5.4.3.3");
+      this.#breach("bytes-behind-starttls");
       return;
     }
     this.#performer.send("client", Buffer.from(`<proceed xmlns='${NS.tls}'/>`));
@@ -274,7 +276,7 @@ export class ClientLink implements LinkMachine, LinkStats {
 
   #startServerTls(negotiation: ServerTls): void {
     if (this.#down.hasUnread) {
-      this.#performer.report({ kind: "fault", leg: "server", ...negotiation.bytesBehindProceed });
+      this.#performer.report(faultEvent("server", "bytes-behind-proceed"));
       this.#serverUnreachable();
       return;
     }
@@ -331,9 +333,9 @@ export class ClientLink implements LinkMachine, LinkStats {
     this.#teardown.leave("remote-connection-failed", "server_unreachable", this.#ownHeader());
   }
 
-  #breach(leg: LegName, code: string, condition: StreamErrorCondition, source: string): void {
-    this.#performer.report({ kind: "fault", leg, code, condition, source });
-    this.#fail(condition, "protocol_fault");
+  #breach(code: LinkFaultCode): void {
+    this.#performer.report(faultEvent("client", code));
+    this.#fail(LINK_FAULTS[code].condition, "protocol_fault");
   }
 
   #fail(condition: StreamErrorCondition, reason: CloseReason): void {

@@ -13,6 +13,8 @@ import { findChild, FrameKind, namespaceHash, parseElement, readHead, serialize 
 import { normaliseDomain, NS, parseJid } from "../xmpp/index.js";
 import { ClientSession } from "./client-session.js";
 import type { Domain } from "./domain.js";
+import type { LinkFaultCode } from "./faults.js";
+import { faultEvent, LINK_FAULTS } from "./faults.js";
 import type { Hub } from "./hub.js";
 import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
@@ -119,7 +121,7 @@ export class ClientStream {
     const { to, rootName } = readStreamHeader(bytes, start, end);
     // protocol.md A13: the domain was chosen with the first header, and the certificate with it.
     if (to !== undefined && normaliseDomain(to) !== domain.name) {
-      this.#breach("client", "stream-host-changed", "host-unknown", "RFC 6120 §4.9.3.6");
+      this.#breach("client", "stream-host-changed");
       return false;
     }
     teardown.headerSent("server", rootName);
@@ -130,7 +132,7 @@ export class ClientStream {
     const head = readHead(bytes, start, end, this.#context.up.framer.scope);
     const { namespace, name } = head;
     if (!isKnownNonza(namespace, name)) {
-      this.#breach("client", "unknown-nonza", "unsupported-stanza-type", "RFC 6120 §4.9.3.24");
+      this.#breach("client", "unknown-nonza");
       return false;
     }
     if (namespace === NS.tls) return this.#refuse(`<failure xmlns='${NS.tls}'/>`, true);
@@ -157,7 +159,7 @@ export class ClientStream {
     const { scope } = this.#context.down.framer;
     const { namespace, name } = readHead(bytes, start, end, scope);
     if (!isKnownNonza(namespace, name)) {
-      this.#breach("server", "unknown-nonza", "unsupported-stanza-type", "RFC 6120 §4.9.3.24");
+      this.#breach("server", "unknown-nonza");
       return false;
     }
     if (namespace === NS.streams) {
@@ -269,7 +271,7 @@ export class ClientStream {
         this.#mayRelease = true;
         return true;
       case "fault":
-        this.#breach("server", "unexpected-sasl", "undefined-condition", "RFC 6120 §6.4");
+        this.#breach("server", "unexpected-sasl");
         return false;
       default:
         return action satisfies never;
@@ -283,8 +285,7 @@ export class ClientStream {
     const jid = address === undefined ? undefined : parseJid(address);
     if (jid?.resource === undefined || jid.local === undefined || jid.domain !== domain.name) {
       // Relayed without delegation: whose requests they would be is not known (protocol.md R2).
-      const source = "RFC 6120 §7.6.1";
-      performer.report({ kind: "fault", leg: "server", code: "bound-jid", condition: "undefined-condition", source });
+      performer.report(faultEvent("server", "bound-jid"));
       return;
     }
     this.#session = new ClientSession({ hub, up, down, performer }, { jid, domain, lang }, settled);
@@ -305,14 +306,9 @@ export class ClientStream {
     return false;
   }
 
-  #breach(
-    leg: "client" | "server",
-    code: string,
-    condition: "host-unknown" | "undefined-condition" | "unsupported-stanza-type",
-    source: string,
-  ): void {
-    this.#context.performer.report({ kind: "fault", leg, code, condition, source });
-    this.#context.teardown.fail(leg, condition, "protocol_fault");
+  #breach(leg: "client" | "server", code: LinkFaultCode): void {
+    this.#context.performer.report(faultEvent(leg, code));
+    this.#context.teardown.fail(leg, LINK_FAULTS[code].condition, "protocol_fault");
   }
 }
 

@@ -9,11 +9,12 @@ import {
 } from "../stream/index.js";
 import type { Element, FrameKind as Kind, XmlFault } from "../xml/index.js";
 import { FrameKind, parseElement, readHead } from "../xml/index.js";
-import type { StreamErrorCondition } from "../xmpp/index.js";
 import { normaliseDomain, NS, parseJid } from "../xmpp/index.js";
 import { ComponentRequests } from "./component-requests.js";
 import type { Domain } from "./domain.js";
 import { stanzaBytes } from "./errors.js";
+import type { LinkFaultCode } from "./faults.js";
+import { faultEvent, LINK_FAULTS } from "./faults.js";
 import type { Hub, LinkStats } from "./hub.js";
 import type { LegClosed, LegName, LinkMachine, LinkTimer, Performer } from "./performer.js";
 import { Pump } from "./pump.js";
@@ -199,9 +200,9 @@ export class ComponentLink implements LinkMachine, LinkStats {
     const component = header.to === undefined ? undefined : normaliseDomain(header.to);
     const domain = component === undefined ? undefined : this.#hub.domainOfComponent(component);
     if (!hasReadableNamespace(header, NS.component)) {
-      this.#breach("stream-namespace", "invalid-namespace", "RFC 6120 §4.8.3");
+      this.#breach("component", "stream-namespace");
     } else if (component === undefined || domain === undefined) {
-      this.#breach("stream-host", "host-unknown", "XEP-0114 §3");
+      this.#breach("component", "stream-host");
     } else {
       this.#component = component;
       this.#domain = domain;
@@ -233,7 +234,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
   #nonzaFromComponent(bytes: Buffer, start: number, end: number): boolean {
     const { namespace, name } = readHead(bytes, start, end, this.#up.framer.scope);
     if (!isKnownNonza(namespace, name)) {
-      this.#breach("unknown-nonza", "unsupported-stanza-type", "RFC 6120 §4.9.3.24");
+      this.#breach("component", "unknown-nonza");
       return false;
     }
     if (this.#isRelayed) return true;
@@ -249,10 +250,10 @@ export class ComponentLink implements LinkMachine, LinkStats {
   #checkHandshake(digest: string): void {
     const secret = this.#domain?.settings.components?.get(this.#component)?.secret;
     if (secret === undefined || !isHandshakeValid(digest, this.#streamId, secret)) {
-      this.#breach("handshake-digest", "not-authorized", "XEP-0114 §3");
+      this.#breach("component", "handshake-digest");
     } else if (this.#hub.hasEntity(this.#component)) {
       // protocol.md D83: the first connection is believed to be alive; a keepalive finds out if it is not.
-      this.#breach("component-conflict", "conflict", "RFC 6120 §4.9.3.3");
+      this.#breach("component", "component-conflict");
     } else {
       this.#performer.send("component", Buffer.from("<handshake/>"));
       this.#authenticated();
@@ -274,15 +275,15 @@ export class ComponentLink implements LinkMachine, LinkStats {
   #stanzaFromComponent(kind: Kind, bytes: Buffer, start: number, end: number): boolean {
     if (this.#phase !== "authenticated") {
       if (this.#isRelayed) return true;
-      this.#breach("stanza-before-handshake", "not-authorized", "XEP-0114 §3");
+      this.#breach("component", "stanza-before-handshake");
       return false;
     }
     if (kind === FrameKind.iq && this.#takesIq(bytes, start, end)) return false;
     if (this.#isRelayed) return true;
     const stanza = parseElement(bytes, start, end, this.#up.framer.scope);
     const { from, to } = attributesOf(stanza);
-    if (to === undefined) this.#breach("missing-to", "improper-addressing", "XEP-0114 §3");
-    else if (!this.owns(from)) this.#breach("component-from", "invalid-from", "RFC 6120 §4.9.3.9");
+    if (to === undefined) this.#breach("component", "missing-to");
+    else if (!this.owns(from)) this.#breach("component", "component-from");
     else this.#hub.routeFromComponent(this, stanza);
     return false;
   }
@@ -339,10 +340,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
     const { scope } = this.#down.framer;
     const { namespace, name } = readHead(bytes, start, end, scope);
     if (!isKnownNonza(namespace, name)) {
-      const source = "RFC 6120 §4.9.3.24";
-      const condition = "unsupported-stanza-type";
-      this.#performer.report({ kind: "fault", leg: "server", code: "unknown-nonza", condition, source });
-      this.#teardown.fail("server", condition, "protocol_fault");
+      this.#breach("server", "unknown-nonza");
       return false;
     }
     if (namespace === NS.component && name === "handshake" && this.#phase === "handshake") {
@@ -382,9 +380,9 @@ export class ComponentLink implements LinkMachine, LinkStats {
     this.#teardown.leave("remote-connection-failed", "server_unreachable", this.#ownHeader());
   }
 
-  #breach(code: string, condition: StreamErrorCondition, source: string): void {
-    this.#performer.report({ kind: "fault", leg: "component", code, condition, source });
-    this.#teardown.fail("component", condition, "protocol_fault", this.#ownHeader());
+  #breach(leg: "component" | "server", code: LinkFaultCode): void {
+    this.#performer.report(faultEvent(leg, code));
+    this.#teardown.fail(leg, LINK_FAULTS[code].condition, "protocol_fault", this.#ownHeader());
   }
 
   #endOfLink(): void {

@@ -1,15 +1,9 @@
 import { readStreamHeader, writeStreamHeader } from "../stream/index.js";
 import { FrameKind, parseElement, findChild, readHead } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
+import type { LinkFaultCode } from "./faults.js";
 import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
-
-/** What the server did wrong; the link cannot be opened. */
-export interface ServerFault {
-  readonly code: string;
-  readonly condition: string;
-  readonly source: string;
-}
 
 /**
  * STARTTLS with the server, before the client's stream is opened there. There is no way back to clear text: a server
@@ -31,28 +25,23 @@ export class ServerTls {
     this.#performer = performer;
   }
 
-  readonly bytesBehindProceed: ServerFault = {
-    code: "bytes-behind-proceed",
-    condition: "policy-violation",
-    source: "RFC 6120 §5.4.3.3",
-  };
-
   start(): void {
     this.#performer.send("server", writeStreamHeader({ contentNamespace: NS.client, to: this.#domain, version: true }));
   }
 
-  frame(kind: FrameKind, bytes: Buffer, start: number, end: number): ServerFault | undefined {
+  /** Returns what the server did wrong; the link cannot be opened then. */
+  frame(kind: FrameKind, bytes: Buffer, start: number, end: number): LinkFaultCode | undefined {
     if (kind === FrameKind.whitespace) return undefined;
     if (kind === FrameKind.streamHeader && !this.#isHeaderRead) {
       this.#isHeaderRead = true;
-      return readStreamHeader(bytes, start, end).version === undefined ? NO_TLS : undefined;
+      return readStreamHeader(bytes, start, end).version === undefined ? "server-offers-no-tls" : undefined;
     }
-    if (kind !== FrameKind.nonza) return UNEXPECTED;
+    if (kind !== FrameKind.nonza) return "server-tls-refused";
     const { scope } = this.#down.framer;
     const { namespace, name } = readHead(bytes, start, end, scope);
     if (namespace === NS.streams && name === "features") {
       const features = parseElement(bytes, start, end, scope);
-      if (findChild(features, "starttls", NS.tls) === undefined) return NO_TLS;
+      if (findChild(features, "starttls", NS.tls) === undefined) return "server-offers-no-tls";
       this.#performer.send("server", Buffer.from(`<starttls xmlns='${NS.tls}'/>`));
       return undefined;
     }
@@ -61,18 +50,6 @@ export class ServerTls {
       this.#down.hold();
       return undefined;
     }
-    return UNEXPECTED;
+    return "server-tls-refused";
   }
 }
-
-const NO_TLS: ServerFault = {
-  code: "server-offers-no-tls",
-  condition: "policy-violation",
-  source: "RFC 6120 §5.3.1",
-};
-
-const UNEXPECTED: ServerFault = {
-  code: "server-tls-refused",
-  condition: "unsupported-stanza-type",
-  source: "RFC 6120 §5.4.2",
-};

@@ -87,7 +87,7 @@ export class World {
 
   advance(ms: number): void {
     this.#now += ms;
-    for (const [key, due] of [...this.#timers]) {
+    for (const [key, due] of this.#timers) {
       if (due > this.#now || !this.#timers.delete(key)) continue;
       this.hub.timerExpired(key);
     }
