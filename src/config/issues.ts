@@ -259,7 +259,8 @@ function kindOf(value: unknown): string {
   if (value === null) return "empty";
   if (Array.isArray(value)) return "a list";
   if (typeof value === "object") return "a mapping";
-  return typeof value === "string" ? `text (${shown(value)})` : String(value);
+  if (typeof value === "string") return `text (${shown(value)})`;
+  return JSON.stringify(value) ?? "nothing";
 }
 
 /** A value for a message: short, in one line. */

@@ -1,0 +1,18 @@
+#!/usr/bin/env node
+import { runCommandLine } from "./program.js";
+
+// `caesura schema | head -1`: who reads us may leave before we are done, and that is no error of ours.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(process.exitCode ?? 0);
+    throw error;
+  });
+}
+
+process.exitCode = await runCommandLine(process.argv.slice(2), {
+  stdout: process.stdout,
+  stderr: process.stderr,
+  stdin: process.stdin,
+  env: process.env,
+  hasColours: process.stdout.isTTY && process.stdout.hasColors() && process.env["NO_COLOR"] === undefined,
+});

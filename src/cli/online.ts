@@ -1,0 +1,231 @@
+import type { AddressConfig, Config, DomainConfig } from "../config/index.js";
+import { upstream } from "../relay/index.js";
+import type { Upstream } from "../relay/index.js";
+import { childElements, findChild, namespaceOf } from "../xml/index.js";
+import type { Element } from "../xml/index.js";
+import { NS } from "../xmpp/index.js";
+import { Probe, ProbeError, streamHeader } from "./probe.js";
+
+/** What was found out by asking. An `error` means that Caesura could not work like that. */
+export interface Finding {
+  readonly severity: "error" | "warning" | "note";
+  readonly domain: string;
+  readonly port: "c2s" | "component";
+  readonly message: string;
+  readonly hint?: string;
+}
+
+/**
+ * Asks each domain's server what it offers: its client port up to the stream features before authentication, its
+ * component port up to the stream header that each component of the configuration gets. Nobody is logged in, so no
+ * session and no component link is disturbed.
+ *
+ * Errors  none; what fails is a finding.
+ */
+export async function askServers(config: Config): Promise<readonly Finding[]> {
+  const findings: Finding[] = [];
+  for (const domain of config.domains) {
+    const clients = await askClientPort(domain, config.timeouts.connectMs);
+    const components = await askComponentPort(domain, config.timeouts.connectMs);
+    findings.push(...clients, ...components);
+  }
+  return findings;
+}
+
+type Judgement = Pick<Finding, "severity" | "message" | "hint">;
+
+async function askClientPort(domain: DomainConfig, deadlineMs: number): Promise<readonly Finding[]> {
+  const { c2s } = domain.server;
+  const found = (judgement: Judgement): Finding => ({
+    ...judgement,
+    domain: domain.name,
+    port: "c2s",
+    message: `${domain.name}, client port ${c2s.host}:${c2s.port}: ${judgement.message}`,
+  });
+  const probe = new Probe(upstream(c2s), NS.client, deadlineMs);
+  try {
+    await probe.open();
+    let features = await featuresOf(probe, domain.name);
+    if (c2s.tls === "starttls") {
+      if (findChild(features, "starttls", NS.tls) === undefined) {
+        return [
+          found({ severity: "error", message: "it does not offer STARTTLS.", hint: "Use tls: none or tls: direct." }),
+        ];
+      }
+      probe.send(`<starttls xmlns='${NS.tls}'/>`);
+      await proceed(probe);
+      await probe.secure();
+      features = await featuresOf(probe, domain.name);
+    }
+    return judgeFeatures(features, c2s.tls).map(found);
+  } catch (error) {
+    if (!(error instanceof ProbeError)) throw error;
+    return [found({ severity: "error", message: error.message })];
+  } finally {
+    probe.close();
+  }
+}
+
+async function featuresOf(probe: Probe, domain: string): Promise<Element> {
+  probe.send(streamHeader(NS.client, domain));
+  for (;;) {
+    const heard = await probe.hear();
+    if (heard.kind === "header") continue;
+    if (heard.element.name === "features" && namespaceOf(heard.element) === NS.streams) return heard.element;
+    throw new ProbeError(refusal(heard.element, domain));
+  }
+}
+
+async function proceed(probe: Probe): Promise<void> {
+  const heard = await probe.hear();
+  if (heard.kind === "element" && heard.element.name === "proceed" && namespaceOf(heard.element) === NS.tls) return;
+  throw new ProbeError("It offers STARTTLS, but refuses it.");
+}
+
+/** Says what in the server's features does not fit a proxy that ends TLS in front of it (protocol.md A1 to A7, T2). */
+function judgeFeatures(features: Element, tls: DomainConfig["server"]["c2s"]["tls"]): readonly Judgement[] {
+  const mechanisms = mechanismsOf(features);
+  const startTls = findChild(features, "starttls", NS.tls);
+  const judgements: Judgement[] = [];
+  if (tls === "none" && startTls !== undefined && findChild(startTls, "required", NS.tls) !== undefined) {
+    judgements.push({
+      severity: "error",
+      message: "it insists on TLS, and the configuration says tls: none.",
+      hint: "Let it serve Caesura in clear (Prosody: c2s_require_encryption = false), or use tls: starttls.",
+    });
+  } else if (mechanisms.length === 0) {
+    judgements.push({
+      severity: "error",
+      message: "it offers no way to authenticate.",
+      hint: "In clear, Prosody offers PLAIN only with allow_unencrypted_plain_auth = true, ejabberd SASL2 only with allow_unencrypted_sasl2: true.",
+    });
+  }
+  const bound = mechanisms.filter((mechanism) => mechanism.endsWith("-PLUS"));
+  if (bound.length > 0) {
+    judgements.push({
+      severity: "warning",
+      message: `it offers ${bound.join(", ")}, which bind a login to the TLS connection of the server and fail through Caesura (RFC 5802 §6).`,
+      hint: "Use tls: none on loopback, where the server has no TLS to bind to.",
+    });
+  }
+  if (mechanisms.includes("EXTERNAL")) {
+    judgements.push({
+      severity: "warning",
+      message: "it offers EXTERNAL, but a client's certificate ends at Caesura (XEP-0178 §2).",
+      hint: "Switch EXTERNAL off on this port of the server.",
+    });
+  }
+  if (findChild(features, "compression", NS.compressFeature) !== undefined) {
+    judgements.push({
+      severity: "warning",
+      message: "it offers stream compression, which Caesura takes out of what clients see (XEP-0138).",
+      hint: "Switch compression off on the server.",
+    });
+  }
+  if (childElements(features).some((feature) => namespaceOf(feature).startsWith(NS.delegation))) {
+    judgements.push({
+      severity: "warning",
+      message: "it offers namespace delegation itself.",
+      hint: "Switch the server's own delegation off, or two parties will answer the same requests.",
+    });
+  }
+  const offered = mechanisms.length === 0 ? "" : `; authentication by ${mechanisms.join(", ")}`;
+  const names = childElements(features).map(({ name }) => name);
+  judgements.push({ severity: "note", message: `it answers, and offers ${names.join(", ") || "nothing"}${offered}.` });
+  return judgements;
+}
+
+function mechanismsOf(features: Element): readonly string[] {
+  const lists = [findChild(features, "mechanisms", NS.sasl), findChild(features, "authentication", NS.sasl2)];
+  const names = lists.flatMap((list) =>
+    list === undefined
+      ? []
+      : childElements(list)
+          .filter(({ name }) => name === "mechanism")
+          .map((mechanism) => mechanism.text()),
+  );
+  return [...new Set(names)];
+}
+
+async function askComponentPort(domain: DomainConfig, deadlineMs: number): Promise<readonly Finding[]> {
+  const { component } = domain.server;
+  if (component === undefined) return [];
+  const names = new Set([
+    ...domain.delegations.map(({ entity }) => entity),
+    ...(domain.components ?? []).map(({ jid }) => jid),
+  ]);
+  const findings: Finding[] = [];
+  for (const name of names) {
+    const judgement = await askForComponent(componentUpstream(component, domain.name), name, deadlineMs);
+    findings.push({
+      ...judgement,
+      domain: domain.name,
+      port: "component",
+      message: `${domain.name}, component port ${component.host}:${component.port}: ${judgement.message}`,
+    });
+  }
+  return findings;
+}
+
+/** The server's stream header, with the id that the handshake needs, is as far as one comes without the secret. */
+async function askForComponent(server: Upstream, name: string, deadlineMs: number): Promise<Judgement> {
+  const probe = new Probe(server, NS.component, deadlineMs);
+  try {
+    await probe.open();
+    probe.send(streamHeader(NS.component, name));
+    const heard = await probe.hear();
+    if (heard.kind === "header" && (heard.attributes.get("id") ?? "") === "") {
+      return {
+        severity: "error",
+        message: `it gives no stream id to ${name}, so no handshake is possible (XEP-0114 §3).`,
+      };
+    }
+    if (heard.kind === "element") return { severity: "error", message: refusal(heard.element, name) };
+    // A server that does not know the component says so right behind its header.
+    const refused = await errorWithin(probe);
+    return refused === undefined
+      ? { severity: "note", message: `it knows ${name}.` }
+      : {
+          severity: "error",
+          message: refusal(refused, name),
+          hint: `Add the component ${name} with its secret to the server's configuration.`,
+        };
+  } catch (error) {
+    if (!(error instanceof ProbeError)) throw error;
+    return { severity: "error", message: error.message };
+  } finally {
+    probe.close();
+  }
+}
+
+const errorWaitMs = 300;
+
+async function errorWithin(probe: Probe): Promise<Element | undefined> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), errorWaitMs);
+  });
+  const heard = await Promise.race([probe.hear().catch(() => undefined), silence]);
+  clearTimeout(timer);
+  return heard?.kind === "element" ? heard.element : undefined;
+}
+
+function refusal(element: Element, name: string): string {
+  if (element.name !== "error" || namespaceOf(element) !== NS.streams)
+    return `it answers ${name} with <${element.name}/>.`;
+  const condition = childElements(element)[0]?.name ?? "an error";
+  return condition === "host-unknown"
+    ? `it does not serve ${name} (host-unknown).`
+    : `it refuses ${name}: ${condition}.`;
+}
+
+function componentUpstream(address: AddressConfig, domain: string): Upstream {
+  return upstream({
+    ...address,
+    tls: "none",
+    serverName: domain,
+    verify: true,
+    ca: undefined,
+    pinnedCertificate: undefined,
+  });
+}

@@ -1,0 +1,179 @@
+import { connect } from "node:net";
+import type { Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+import { isTrusted, tlsClientOptions } from "../relay/index.js";
+import type { Upstream } from "../relay/index.js";
+import { Framer, FrameKind, parseElement, readHead } from "../xml/index.js";
+import type { Element, FramerLimits, FramerOptions } from "../xml/index.js";
+import { NS } from "../xmpp/index.js";
+
+/** What a server said. An `element` is a nonza: stream features, a stream error, `<proceed/>`. */
+export type Heard =
+  | { readonly kind: "header"; readonly attributes: ReadonlyMap<string, string> }
+  | { readonly kind: "element"; readonly element: Element };
+
+/** Why a conversation came to nothing; a sentence for the operator. */
+export class ProbeError extends Error {}
+
+const limits: FramerLimits = {
+  maxFrameBytes: 65_536,
+  maxDepth: 32,
+  maxAttributes: 64,
+  maxNameBytes: 1_024,
+  maxChildren: 1_000,
+};
+// A server greets with some hundred bytes; one that talks without end is not listened to.
+const maxBytes = 262_144;
+
+/**
+ * One conversation with a server for `caesura check --online`: connect, say something, hear frame by frame. Whoever
+ * makes it closes it.
+ *
+ * Errors  each wait rejects with ProbeError: refused, silent for `deadlineMs`, closed, not XMPP, untrusted certificate.
+ */
+export class Probe {
+  readonly #upstream: Upstream;
+  readonly #deadlineMs: number;
+  readonly #contentNamespace: FramerOptions["contentNamespace"];
+  #socket: Socket | undefined;
+  #framer: Framer;
+  #heard: Heard[] = [];
+  #failure: ProbeError | undefined;
+  #wake: (() => void) | undefined;
+  #bytes = 0;
+
+  constructor(upstream: Upstream, contentNamespace: FramerOptions["contentNamespace"], deadlineMs: number) {
+    this.#upstream = upstream;
+    this.#contentNamespace = contentNamespace;
+    this.#deadlineMs = deadlineMs;
+    this.#framer = new Framer({ contentNamespace, limits });
+  }
+
+  async open(): Promise<void> {
+    const { host, port, tls } = this.#upstream;
+    const socket = connect({ host, port });
+    await this.#until(socket, "connect", `${host} port ${port} cannot be reached`);
+    if (tls === "direct") await this.secure();
+    else this.#listen(socket);
+  }
+
+  /** Turns the connection to TLS, and begins anew with the stream. */
+  async secure(): Promise<void> {
+    const plain = this.#socket;
+    if (plain === undefined) throw new ProbeError("The connection is not open.");
+    plain.removeAllListeners("data");
+    plain.removeAllListeners("close");
+    const socket = connectTls({ ...tlsClientOptions(this.#upstream), socket: plain });
+    await this.#until(socket, "secureConnect", "TLS failed");
+    if (!isTrusted(socket, this.#upstream)) throw new ProbeError("The certificate is not the pinned one.");
+    this.#framer = new Framer({ contentNamespace: this.#contentNamespace, limits });
+    this.#heard = [];
+    this.#listen(socket);
+  }
+
+  send(text: string): void {
+    this.#socket?.write(text);
+  }
+
+  /** The next thing that the server says. */
+  async hear(): Promise<Heard> {
+    const deadline = Date.now() + this.#deadlineMs;
+    for (;;) {
+      const next = this.#heard.shift();
+      if (next !== undefined) return next;
+      if (this.#failure !== undefined) throw this.#failure;
+      const left = deadline - Date.now();
+      if (left <= 0) throw new ProbeError(`The server said nothing for ${this.#deadlineMs / 1_000} s.`);
+      await this.#something(left);
+    }
+  }
+
+  close(): void {
+    this.#socket?.destroy();
+  }
+
+  async #something(ms: number): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+      timer = setTimeout(resolve, ms);
+    });
+    clearTimeout(timer);
+    this.#wake = undefined;
+  }
+
+  async #until(socket: Socket, event: "connect" | "secureConnect", failure: string): Promise<void> {
+    this.#socket = socket;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve, reject) => {
+      timer = setTimeout(
+        () => reject(new ProbeError(`${failure} within ${this.#deadlineMs / 1_000} s.`)),
+        this.#deadlineMs,
+      );
+      socket.once(event, () => resolve());
+      socket.once("error", (error) => reject(new ProbeError(`${failure}: ${reasonOf(error)}.`)));
+      socket.once("close", () => reject(new ProbeError(`${failure}: the server closed the connection.`)));
+    }).finally(() => clearTimeout(timer));
+    socket.removeAllListeners();
+    // From here on errors end the conversation, they do not end the process.
+    socket.on("error", (error) => this.#fail(`The connection broke: ${reasonOf(error)}.`));
+  }
+
+  #listen(socket: Socket): void {
+    socket.on("data", (chunk: Buffer) => this.#scan(chunk));
+    socket.on("close", () => this.#fail("The server closed the connection."));
+  }
+
+  #fail(sentence: string): void {
+    this.#failure ??= new ProbeError(sentence);
+    this.#wake?.();
+  }
+
+  #scan(chunk: Buffer): void {
+    if (this.#failure !== undefined) return;
+    this.#bytes += chunk.length;
+    if (this.#bytes > maxBytes) {
+      this.#fail("The server talks without end.");
+      return;
+    }
+    this.#framer.scan(chunk, {
+      frame: (kind, bytes, start, end) => {
+        if (kind === FrameKind.streamHeader) {
+          const { attributes } = readHead(bytes, start, end, this.#framer.scope);
+          this.#heard.push({ kind: "header", attributes });
+        } else if (kind === FrameKind.nonza) {
+          this.#heard.push({ kind: "element", element: parseElement(bytes, start, end, this.#framer.scope) });
+        } else if (kind === FrameKind.streamEnd) this.#fail("The server closed the stream.");
+      },
+      fault: ({ code, source }) => this.#fail(`The server does not speak XMPP there (${code}, ${source}).`),
+    });
+    this.#wake?.();
+  }
+}
+
+/** A stream header (RFC 6120 §4.2, XEP-0114 §3). `to` is a normalised domain and needs no escaping. */
+export function streamHeader(contentNamespace: FramerOptions["contentNamespace"], to: string): string {
+  const version = contentNamespace === NS.client ? " version='1.0'" : "";
+  return `<?xml version='1.0'?><stream:stream xmlns='${contentNamespace}' xmlns:stream='${NS.streams}' to='${to}'${version}>`;
+}
+
+function reasonOf(error: Error): string {
+  const code = "code" in error ? String(error.code) : "";
+  const words: ReadonlyMap<string, string> = new Map([
+    ["ECONNREFUSED", "nobody listens there"],
+    ["ENOTFOUND", "there is no such host"],
+    ["EHOSTUNREACH", "there is no way to that host"],
+    ["ENETUNREACH", "there is no way to that network"],
+    ["ECONNRESET", "the server cut the connection"],
+    ["ETIMEDOUT", "the server does not answer"],
+    ["DEPTH_ZERO_SELF_SIGNED_CERT", "the certificate is self-signed and neither ca nor pinnedCertificate names it"],
+    ["SELF_SIGNED_CERT_IN_CHAIN", "the certificate's authority is not trusted; name it in ca"],
+    ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "the certificate's authority is not trusted; name it in ca"],
+    ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "the certificate's authority is not trusted; name it in ca"],
+    ["ERR_TLS_CERT_ALTNAME_INVALID", "the certificate carries another name; see serverName"],
+    ["CERT_HAS_EXPIRED", "the certificate has expired"],
+    ["EPROTO", "the server does not speak TLS there"],
+    ["ERR_SSL_WRONG_VERSION_NUMBER", "the server does not speak TLS there"],
+  ]);
+  return words.get(code) ?? (code === "" ? error.message : code);
+}

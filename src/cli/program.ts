@@ -1,0 +1,91 @@
+import { readFileSync } from "node:fs";
+import { Command, CommanderError } from "commander";
+import { check } from "./check.js";
+import type { CheckOptions } from "./check.js";
+import { explain } from "./explain.js";
+import type { ExplainOptions } from "./explain.js";
+import { schema } from "./schema.js";
+import { exitCode } from "./terminal.js";
+import type { Terminal } from "./terminal.js";
+
+/**
+ * Runs one command line (without the names of the program) and resolves to the exit code.
+ *
+ * Errors  what a user got wrong is said on standard error, without a stack trace, and is exit code 2 for the command
+ *         line itself. What rejects is our mistake.
+ */
+export async function runCommandLine(arguments_: readonly string[], terminal: Terminal): Promise<number> {
+  let outcome: number = exitCode.clean;
+  const program = new Command("caesura")
+    .description("A transparent XMPP stream proxy that gives any server namespace delegation (XEP-0355).")
+    .version(version(), "-V, --version", "print the version")
+    .helpOption("-h, --help", "print this help")
+    .helpCommand("help [command]", "print the help of a command")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => void terminal.stdout.write(text),
+      writeErr: (text) => void terminal.stderr.write(text),
+      getOutHasColors: () => false,
+      getErrHasColors: () => false,
+    })
+    .showHelpAfterError("(--help shows what there is)");
+  const configOption = ["-c, --config <file>", "the configuration file", "proxy.yaml"] as const;
+
+  program
+    .command("run")
+    .description("run the proxy in the foreground; SIGHUP reloads the configuration, SIGTERM drains")
+    .option(...configOption)
+    .addHelpText("after", "\nExit codes: 0 after a clean end, 1 after a failure, 2 if the configuration is wrong.")
+    .action(async (options: { readonly config: string }) => {
+      const { run } = await import("./run.js");
+      outcome = await run(options, terminal);
+    });
+  program
+    .command("check")
+    .description("say everything that is wrong with a configuration, with places and hints")
+    .option(...configOption)
+    .option("--online", "also ask the servers and their component ports what they offer")
+    .option("--json", "print the result as JSON")
+    .addHelpText("after", "\nExit codes: 0 if it can be used, 1 if there are problems, 2 for a wrong command line.")
+    .action(async (options: CheckOptions) => {
+      outcome = await check(options, terminal);
+    });
+  program
+    .command("explain")
+    .description("say which rule takes a stanza from standard input, or why none does, and what bytes would leave")
+    .option(...configOption)
+    .requiredOption("--from <jid>", "full JID of the client, or JID of the component, that sends the stanza")
+    .option("--domain <domain>", "the served domain; that of --from if left out")
+    .addHelpText("after", `\nFor example: caesura explain --from juliet@capulet.lit/balcony < stanza.xml`)
+    .action(async (options: ExplainOptions) => {
+      outcome = await explain(options, terminal);
+    });
+  program
+    .command("schema")
+    .description("print the JSON Schema of the configuration file, for editors")
+    .action(() => {
+      outcome = schema(terminal);
+    });
+  program
+    .command("demo")
+    .description("run everything on loopback and show one delegated request hop by hop")
+    .option("--once", "end after the round trip")
+    .action(async (options: { readonly once?: boolean }) => {
+      const { demo } = await import("./demo.js");
+      outcome = await demo(options, terminal);
+    });
+
+  try {
+    await program.parseAsync(arguments_, { from: "user" });
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    // Help and version end by an exception too, with exit code 0; without a command help is an error.
+    return error.exitCode === 0 ? exitCode.clean : exitCode.usage;
+  }
+  return outcome;
+}
+
+function version(): string {
+  const parsed: unknown = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
+  return typeof parsed === "object" && parsed !== null && "version" in parsed ? String(parsed.version) : "unknown";
+}

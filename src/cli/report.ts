@@ -1,0 +1,85 @@
+import { readFileSync, statSync } from "node:fs";
+import type { Problem } from "../config/index.js";
+
+/**
+ * Writes problems for a person: place, sentence, the line itself with a caret under the column, and what to do.
+ *
+ * Shape   `text` is the configuration file; undefined if it could not be read.
+ */
+export function formatProblems(problems: readonly Problem[], text: string | undefined, hasColours = false): string {
+  const lines = text?.split(/\r?\n/) ?? [];
+  return problems.map((problem) => formatProblem(problem, lines[problem.line - 1], hasColours)).join("\n");
+}
+
+/** `2 errors, 1 warning`. */
+export function summarise(problems: readonly Problem[]): string {
+  const errors = problems.filter(({ severity }) => severity === "error").length;
+  const warnings = problems.length - errors;
+  const parts = [
+    ...(errors > 0 ? [`${errors} error${errors === 1 ? "" : "s"}`] : []),
+    ...(warnings > 0 ? [`${warnings} warning${warnings === 1 ? "" : "s"}`] : []),
+  ];
+  return parts.length === 0 ? "no problems" : parts.join(", ");
+}
+
+/** The text of a configuration file, to quote from; undefined if that is what cannot be read. */
+export function sourceText(file: string): string | undefined {
+  try {
+    return statSync(file).isFile() ? readFileSync(file, "utf8") : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+const maxExcerpt = 100;
+
+function formatProblem(problem: Problem, line: string | undefined, hasColours: boolean): string {
+  const colour = problem.severity === "error" ? 31 : 33;
+  const paint = (code: number, text: string): string => (hasColours ? `\u001B[${code}m${text}\u001B[0m` : text);
+  const place = `${problem.file}:${problem.line}:${problem.column}`;
+  const head = `${paint(1, place)}: ${paint(colour, problem.severity)}: ${printable(problem.message)} [${problem.code}]`;
+  return [
+    head,
+    ...(line === undefined || line.trim() === "" ? [] : excerpt(line, problem, (caret) => paint(colour, caret))),
+    ...(problem.hint === undefined ? [] : [`  hint: ${printable(problem.hint)}`]),
+    "",
+  ].join("\n");
+}
+
+/** The line and a caret below the column; a long line is cut around it. */
+function excerpt(written: string, { line: number, column }: Problem, paint: (caret: string) => string): string[] {
+  const line = masked(written);
+  const start = line.length <= maxExcerpt ? 0 : Math.max(0, Math.min(column - 40, line.length - maxExcerpt));
+  const shown = printable(line.slice(start, start + maxExcerpt));
+  const gutter = String(number).padStart(5);
+  const before = printable(line.slice(start, Math.max(start, column - 1)));
+  return [`${gutter} | ${shown}`, `${" ".repeat(gutter.length)} | ${" ".repeat(widthOf(before))}${paint("^")}`];
+}
+
+/** A secret that was written into the file by mistake does not go on into a terminal or a ticket. */
+function masked(line: string): string {
+  return line.replaceAll(
+    /(\b(?:secret|password|passphrase)["']?\s*:\s*)("[^"]*"|'[^']*'|[^\s,}#]+)/gi,
+    (_, key: string, value: string) => key + "*".repeat(value.length),
+  );
+}
+
+/** Control characters would move the cursor of the operator's terminal. */
+function printable(text: string): string {
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => (character === "\t" ? " " : "\u{fffd}"));
+}
+
+/** Columns on a terminal, roughly: combining marks have none, East Asian wide characters two. */
+function widthOf(text: string): number {
+  let width = 0;
+  for (const character of text) {
+    if (/\p{M}/u.test(character)) continue;
+    width +=
+      /[\u1100-\u115f\u2e80-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6]|\p{Emoji_Presentation}/u.test(
+        character,
+      )
+        ? 2
+        : 1;
+  }
+  return width;
+}

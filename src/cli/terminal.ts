@@ -1,0 +1,12 @@
+/** What a command talks to; the process's own in `caesura.ts`, recorders in tests. */
+export interface Terminal {
+  readonly stdout: { write(text: string): unknown };
+  readonly stderr: { write(text: string): unknown };
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** True if standard output may show colours. */
+  readonly hasColours: boolean;
+}
+
+/** How a process ends (sysexits are not used: three outcomes are all that a script asks for). */
+export const exitCode = { clean: 0, failure: 1, usage: 2 } as const;
