@@ -4,7 +4,10 @@ import { childElements, Element, namespaceOf, parseElement, serialize } from "..
 import { NS } from "../../src/xmpp/index.js";
 import { element, modelOf, render } from "./tree-model.js";
 
-const scope = new Map([["", NS.client]]);
+const scope = new Map([
+  ["", NS.client],
+  ["stream", NS.streams],
+]);
 
 function parse(text: string, within: ReadonlyMap<string, string> = scope): Element {
   const bytes = Buffer.from(text);
