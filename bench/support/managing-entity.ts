@@ -82,10 +82,12 @@ function answerRequest(start: number, tagEnd: number, end: number): string {
   const payload = text.slice(innerEnd + 1, text.lastIndexOf("</iq></forwarded>", end));
   const requester = attribute("from", innerStart, innerEnd);
   const account = attribute("to", innerStart, innerEnd) || requester.slice(0, requester.indexOf("/"));
+  // The opening tags are sent back as they came: ejabberd 23.01 still speaks version 1 of the namespace.
+  const opening = text.slice(tagEnd + 1, innerStart);
   return (
     `<iq type='result' from='${jid}' to='${attribute("from", start, tagEnd)}' id='${attribute("id", start, tagEnd)}'>` +
-    `<delegation xmlns='urn:xmpp:delegation:2'><forwarded xmlns='urn:xmpp:forward:0'><iq xmlns='jabber:client' ` +
-    `type='result' id='${innerId}' from='${account}' to='${requester}'>${payload}</iq></forwarded></delegation></iq>`
+    `${opening}<iq xmlns='jabber:client' type='result' id='${innerId}' from='${account}' to='${requester}'>` +
+    `${payload}</iq></forwarded></delegation></iq>`
   );
 }
 

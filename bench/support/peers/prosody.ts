@@ -51,6 +51,7 @@ VirtualHost "${DOMAIN}"
 ${options.delegates ? `delegations = { ["${DELEGATED_NAMESPACE}"] = { jid = "${ENTITY}" } }` : ""}
 Component "${ENTITY}"
 component_secret = "${ENTITY_SECRET}"
+${options.delegates ? 'modules_enabled = { "delegation" }' : ""}
 `,
   );
   const process = run.start(["prosody", "--config", file, "-F"], {
