@@ -11,6 +11,9 @@ import type { DocumentPath } from "./source.js";
 
 const soonMs = 14 * 24 * 60 * 60 * 1_000;
 
+// NIST SP 800-131A; what OpenSSL asks for at its security level 2.
+const minRsaBits = 2_048;
+
 /** The code of the one warning that `caesura check` counts as an error: an expired certificate must not stop a reload. */
 export const expiredCode = "certificate-expired";
 
@@ -108,7 +111,15 @@ function readKey(document: ConfigDocument, at: DocumentPath, file: NamedFile): K
     });
   }
   try {
-    return createPrivateKey(file.text);
+    const key = createPrivateKey(file.text);
+    const bits = key.asymmetricKeyDetails?.modulusLength;
+    if (bits === undefined || bits >= minRsaBits) return key;
+    document.complain(at, {
+      code: "weak-key",
+      message: `The key has ${bits} bits; clients and TLS libraries refuse RSA below ${minRsaBits}.`,
+      hint: "An ECDSA key is faster too: openssl ecparam -genkey -name prime256v1.",
+    });
+    return undefined;
   } catch {
     const isLocked = /ENCRYPTED/.test(file.text);
     document.complain(at, {

@@ -8,6 +8,7 @@ import { proveDelegations } from "./delegations.js";
 import type { ConfigDocument } from "./document.js";
 import { certificateSchema, serverC2sSchema, serverComponentSchema } from "./schema.js";
 import { asRecord, proved } from "./shape.js";
+import type { ProblemCode } from "./problem.js";
 import type { DocumentPath } from "./source.js";
 
 export interface DomainSources extends SecretSources {
@@ -131,7 +132,7 @@ function checkServerTls(
   c2s: { host: string; tls: string; verify: boolean; ca?: unknown; pinnedCertificate?: unknown; serverName?: unknown },
   isHost: boolean,
 ): void {
-  const warn = (key: string, code: string, message: string, hint?: string): void =>
+  const warn = (key: string, code: ProblemCode, message: string, hint?: string): void =>
     document.complain([...at, key], { severity: "warning", code, message, hint });
   if (c2s.tls === "none") {
     for (const key of ["ca", "pinnedCertificate", "serverName"] as const) {

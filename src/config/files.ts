@@ -1,6 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ConfigDocument } from "./document.js";
+import type { ProblemCode } from "./problem.js";
 import type { DocumentPath } from "./source.js";
 
 /** A file that the configuration names, as it was read. */
@@ -14,7 +15,7 @@ export interface NamedFile {
 
 export type ReadResult =
   | { readonly ok: true; readonly file: NamedFile }
-  | { readonly ok: false; readonly code: string; readonly message: string; readonly hint?: string };
+  | { readonly ok: false; readonly code: ProblemCode; readonly message: string; readonly hint?: string };
 
 /**
  * Reads a small text file whole.

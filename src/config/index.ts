@@ -22,7 +22,8 @@ export type {
   TimeoutsConfig,
 } from "./config.js";
 export { logLevels } from "./config.js";
-export type { LoadedConfig, Problem } from "./problem.js";
+export { problemCodes } from "./problem.js";
+export type { LoadedConfig, Problem, ProblemCode } from "./problem.js";
 export { Secret } from "./secret.js";
 export { expiredCode } from "./certificates.js";
 export { isSame } from "./compare.js";
@@ -30,3 +31,4 @@ export { configJsonSchema } from "./json-schema.js";
 export type { JsonSchema } from "./json-schema.js";
 export { loadConfig, parseConfig } from "./load.js";
 export type { LoadOptions } from "./load.js";
+export { configReference } from "./reference.js";

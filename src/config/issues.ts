@@ -16,7 +16,7 @@ export function complainAboutIssues(document: ConfigDocument, issues: readonly I
     const path = issue.path.map((step) => (typeof step === "number" ? step : String(step)));
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys) {
-        const complaint = { code: "unknown-key", message: `Unknown key ${JSON.stringify(key)}.` };
+        const complaint = { code: "unknown-key", message: `Unknown key ${JSON.stringify(key)}.` } as const;
         document.complain([...path, key], { ...complaint, hint: hintForKey(path, key) }, "key");
       }
     } else {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { configSchema, keyNotes } from "./schema.js";
+import type { KeyNotes } from "./schema.js";
 
 /** What of JSON Schema (draft 7) the schema of `proxy.yaml` uses. */
 export interface JsonSchema {
@@ -12,30 +13,42 @@ export interface JsonSchema {
   readonly additionalProperties?: boolean | JsonSchema;
   readonly items?: JsonSchema;
   readonly oneOf?: readonly JsonSchema[];
-  readonly enum?: readonly unknown[];
-  readonly const?: unknown;
+  readonly enum?: readonly string[];
+  readonly const?: string | number | boolean;
   readonly default?: unknown;
   readonly examples?: readonly unknown[];
   readonly pattern?: string;
   readonly minimum?: number;
   readonly maximum?: number;
   readonly maxItems?: number;
+  /** Of `annotatedSchema` only. */
+  readonly notes?: KeyNotes;
 }
 
 /** The JSON Schema of `proxy.yaml`, for editors: `caesura schema` prints it, `proxy.schema.json` holds it. */
 export function configJsonSchema(): JsonSchema {
+  const schema = generate((notes, isText) => {
+    const range = notes.range !== undefined && isText ? ` Range: ${notes.range}.` : "";
+    return { description: `${notes.about.replaceAll("`", "")}${range}`, examples: [notes.example] };
+  });
+  return { ...schema, title: "proxy.yaml" };
+}
+
+/** The same with all that is known of a key under `notes`, for the reference. */
+export function annotatedSchema(): JsonSchema {
+  return generate((notes) => ({ notes }));
+}
+
+function generate(annotate: (notes: KeyNotes, isText: boolean) => JsonSchema): JsonSchema {
   const generated: unknown = z.toJSONSchema(configSchema, {
     io: "input",
     target: "draft-7",
     override: ({ zodSchema, jsonSchema }) => {
       const notes = keyNotes.get(zodSchema);
-      if (notes === undefined) return;
-      const range = notes.range !== undefined && jsonSchema.type === "string" ? ` Range: ${notes.range}.` : "";
-      jsonSchema.description = `${notes.about.replaceAll("`", "")}${range}`;
-      jsonSchema.examples = [notes.example];
+      if (notes !== undefined) Object.assign(jsonSchema, annotate(notes, jsonSchema.type === "string"));
     },
   });
-  return isJsonSchema(generated) ? { ...generated, title: "proxy.yaml" } : {};
+  return isJsonSchema(generated) ? generated : {};
 }
 
 function isJsonSchema(value: unknown): value is JsonSchema {

@@ -1,4 +1,4 @@
-import type { Problem } from "./problem.js";
+import type { Problem, ProblemCode } from "./problem.js";
 
 /** A place in a text; both numbers count from 1. */
 export interface Position {
@@ -35,7 +35,7 @@ export class Source {
 
 /** What is said about a problem, apart from where it is. */
 export interface Complaint {
-  readonly code: string;
+  readonly code: ProblemCode;
   readonly message: string;
   readonly hint?: string | undefined;
   readonly severity?: Problem["severity"];
