@@ -3,6 +3,7 @@ import { NS } from "../xmpp/index.js";
 import type { Element } from "../xml/index.js";
 import { FrameKind, parseElement, readHead } from "../xml/index.js";
 import { stanzaBytes, stanzaError } from "./errors.js";
+import type { RequestFaultCode } from "./faults.js";
 import type { HeldFrame } from "./held-frames.js";
 import { HeldFrames } from "./held-frames.js";
 import type { Domain } from "./domain.js";
@@ -90,9 +91,9 @@ export class ClientSession implements Requester {
   }
 
   /** The server's stream ends: what is pending is answered now, because nothing can be afterwards. */
-  failPending(code: string): void {
+  failPending(code: RequestFaultCode): void {
     if (this.#pending === undefined) return;
-    for (const request of this.#pending) this.#hub.fail(request, "refused", code);
+    for (const request of this.#pending) this.#hub.fail(request, code);
   }
 
   /** No more stanzas reach the client. Late replies are swallowed by the hub. */

@@ -13,7 +13,7 @@ import { findChild, FrameKind, namespaceHash, parseElement, readHead, serialize 
 import { normaliseDomain, NS, parseJid } from "../xmpp/index.js";
 import { ClientSession } from "./client-session.js";
 import type { Domain } from "./domain.js";
-import type { LinkFaultCode } from "./faults.js";
+import type { LinkFaultCode, RequestFaultCode } from "./faults.js";
 import { faultEvent, LINK_FAULTS } from "./faults.js";
 import type { Hub } from "./hub.js";
 import type { Performer } from "./performer.js";
@@ -102,7 +102,7 @@ export class ClientStream {
     this.#context.up.release();
   }
 
-  failPending(code: string): void {
+  failPending(code: RequestFaultCode): void {
     this.#session?.failPending(code);
   }
 
@@ -203,7 +203,7 @@ export class ClientStream {
   }
 
   /** Nothing may follow the server's last word, so what is pending is answered before it. */
-  #lastWords(code: string): void {
+  #lastWords(code: RequestFaultCode): void {
     if (this.#serverEnded) return;
     this.#serverEnded = true;
     this.#session?.failPending(code);

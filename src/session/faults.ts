@@ -1,10 +1,12 @@
 import type { StreamErrorCondition } from "../xmpp/index.js";
+import type { DelegationOutcome } from "./hub-types.js";
 import type { LegName, LinkEvent } from "./performer.js";
 
 interface FaultEntry {
   readonly condition: StreamErrorCondition;
   /** Document and section that the peer broke. */
   readonly source: string;
+  readonly meaning: string;
 }
 
 /**
@@ -12,27 +14,112 @@ interface FaultEntry {
  * wrong with the XML itself stands in `xml/faults.ts`, with a reply in `delegation/breach.ts`.
  */
 export const LINK_FAULTS = {
-  "stream-namespace": { condition: "invalid-namespace", source: "RFC 6120 §4.8.3" },
-  "stream-host": { condition: "host-unknown", source: "RFC 6120 §4.9.3.6" },
-  "stream-host-changed": { condition: "host-unknown", source: "RFC 6120 §4.9.3.6" },
-  "bytes-behind-starttls": { condition: "policy-violation", source: "RFC 6120 §5.4.3.3" },
-  "bytes-behind-proceed": { condition: "policy-violation", source: "RFC 6120 §5.4.3.3" },
-  "stanza-before-tls": { condition: "not-authorized", source: "RFC 6120 §5.3.1" },
-  "server-offers-no-tls": { condition: "policy-violation", source: "RFC 6120 §5.3.1" },
-  "server-tls-refused": { condition: "unsupported-stanza-type", source: "RFC 6120 §5.4.2" },
-  "unknown-nonza": { condition: "unsupported-stanza-type", source: "RFC 6120 §4.9.3.24" },
-  "unexpected-sasl": { condition: "undefined-condition", source: "RFC 6120 §6.4" },
-  "bound-jid": { condition: "undefined-condition", source: "RFC 6120 §7.6.1" },
-  "handshake-digest": { condition: "not-authorized", source: "XEP-0114 §3" },
-  "stanza-before-handshake": { condition: "not-authorized", source: "XEP-0114 §3" },
-  "component-conflict": { condition: "conflict", source: "RFC 6120 §4.9.3.3" },
-  "component-from": { condition: "invalid-from", source: "RFC 6120 §4.9.3.9" },
-  "missing-to": { condition: "improper-addressing", source: "XEP-0114 §3" },
+  "stream-namespace": {
+    condition: "invalid-namespace",
+    source: "RFC 6120 §4.8.3",
+    meaning: "the stream header's default namespace is that of another kind of stream",
+  },
+  "stream-host": {
+    condition: "host-unknown",
+    source: "RFC 6120 §4.9.3.6",
+    meaning:
+      "the stream header names no domain (or component) that is served here, or another one than TLS was asked for",
+  },
+  "stream-host-changed": {
+    condition: "host-unknown",
+    source: "RFC 6120 §4.9.3.6",
+    meaning: "the header after SASL names another domain than the first",
+  },
+  "bytes-behind-starttls": {
+    condition: "policy-violation",
+    source: "RFC 6120 §5.4.3.3",
+    meaning: "a client sent bytes behind `<starttls/>` without waiting for `<proceed/>`",
+  },
+  "bytes-behind-proceed": {
+    condition: "policy-violation",
+    source: "RFC 6120 §5.4.3.3",
+    meaning: "the server sent bytes in clear behind `<proceed/>`",
+  },
+  "stanza-before-tls": {
+    condition: "not-authorized",
+    source: "RFC 6120 §5.3.1",
+    meaning: "a client sent something else than `<starttls/>` before TLS",
+  },
+  "server-offers-no-tls": {
+    condition: "policy-violation",
+    source: "RFC 6120 §5.3.1",
+    meaning: "`server.c2s.tls` is `starttls`, and the server offers none",
+  },
+  "server-tls-refused": {
+    condition: "unsupported-stanza-type",
+    source: "RFC 6120 §5.4.2",
+    meaning: "the server did not answer `<starttls/>` with `<proceed/>`",
+  },
+  "unknown-nonza": {
+    condition: "unsupported-stanza-type",
+    source: "RFC 6120 §4.9.3.24",
+    meaning: "a top-level element that is no stanza and that no supported standard defines",
+  },
+  "unexpected-sasl": {
+    condition: "undefined-condition",
+    source: "RFC 6120 §6.4",
+    meaning: "the server answered an authentication that was not asked for",
+  },
+  "bound-jid": {
+    condition: "undefined-condition",
+    source: "RFC 6120 §7.6.1",
+    meaning: "the server bound an address that is none, or of another domain; the stream is relayed without delegation",
+  },
+  "handshake-digest": {
+    condition: "not-authorized",
+    source: "XEP-0114 §3",
+    meaning: "the component's digest does not fit its secret",
+  },
+  "stanza-before-handshake": {
+    condition: "not-authorized",
+    source: "XEP-0114 §3",
+    meaning: "a component sent stanzas before its handshake",
+  },
+  "component-conflict": {
+    condition: "conflict",
+    source: "RFC 6120 §4.9.3.3",
+    meaning: "the component is already connected",
+  },
+  "component-from": {
+    condition: "invalid-from",
+    source: "RFC 6120 §4.9.3.9",
+    meaning: "a component wrote an address of another domain in `from`",
+  },
+  "missing-to": {
+    condition: "improper-addressing",
+    source: "XEP-0114 §3",
+    meaning: "a component's stanza has no `to`",
+  },
 } as const satisfies Readonly<Record<string, FaultEntry>>;
 
 export type LinkFaultCode = keyof typeof LINK_FAULTS;
 
 /** The event that tells an operator of a fault. */
 export function faultEvent(leg: LegName, code: LinkFaultCode): LinkEvent & { readonly kind: "fault" } {
-  return { kind: "fault", leg, code, ...LINK_FAULTS[code] };
+  const { condition, source } = LINK_FAULTS[code];
+  return { kind: "fault", leg, code, condition, source };
 }
+
+/** Why a request was not answered by its managing entity, unless its reply was wrong: the `code` of an outcome. */
+export const REQUEST_FAULTS = {
+  "entity-absent": { outcome: "no_link", meaning: "the managing entity is not connected" },
+  "entity-lost": { outcome: "no_link", meaning: "the managing entity's link ended with the request open" },
+  "entity-silent": { outcome: "timeout", meaning: "no reply came within the rule's `timeout`" },
+  "entity-congested": {
+    outcome: "refused",
+    meaning: "`limits.entityQueue` bytes wait for the managing entity already",
+  },
+  "too-many-pending": { outcome: "refused", meaning: "a component has `limits.pendingPerSession` requests open" },
+  "requester-gone": { outcome: "refused", meaning: "the requester's stream ended first; nobody was answered" },
+  "server-closed": { outcome: "refused", meaning: "the server ended the requester's stream first" },
+  "server-stream-error": { outcome: "refused", meaning: "the server ended the requester's stream with an error" },
+  "link-closed": { outcome: "refused", meaning: "the requester's link was closed by Caesura first" },
+  "late-reply": { outcome: "late", meaning: "a reply to a request that was answered before; it was swallowed" },
+} as const satisfies Readonly<Record<string, { readonly outcome: DelegationOutcome; readonly meaning: string }>>;
+
+export type RequestFaultCode = keyof typeof REQUEST_FAULTS;

@@ -1,5 +1,5 @@
 import { advertisement } from "../delegation/index.js";
-import type { DelegationRule } from "../rules/index.js";
+import type { DelegationRule, RefusalCode } from "../rules/index.js";
 import { RuleTable } from "../rules/index.js";
 import type { Element } from "../xml/index.js";
 import { parseJid } from "../xmpp/index.js";
@@ -8,6 +8,8 @@ import type { ClientSession } from "./client-session.js";
 import { ComponentLink } from "./component-link.js";
 import { Domain } from "./domain.js";
 import { stanzaError } from "./errors.js";
+import type { RequestFaultCode } from "./faults.js";
+import { REQUEST_FAULTS } from "./faults.js";
 import type { DelegationOutcome, HubEnvironment, HubStats } from "./hub-types.js";
 import type { LinkMachine, Performer } from "./performer.js";
 import type { FrameCounts } from "./pump.js";
@@ -30,6 +32,8 @@ export interface Delegation {
   readonly rule: DelegationRule;
   readonly lang: string | undefined;
 }
+
+const LATE_REPLY: RequestFaultCode = "late-reply";
 
 /** The domains, sessions and managing entities of one node, and the delegated requests between them. */
 export class Hub {
@@ -92,7 +96,7 @@ export class Hub {
     const request = this.#requests.get(key);
     if (request === undefined) return;
     this.#entities.get(request.rule.entity)?.outstanding.expire(request.outerId, this.#env.now());
-    this.fail(request, "timeout", "entity-silent");
+    this.fail(request, "entity-silent");
   }
 
   get stats(): HubStats {
@@ -183,7 +187,7 @@ export class Hub {
     this.#entities.delete(link.component);
     const owed = link.outstanding.drain(this.#env.now());
     this.#env.report({ kind: "entity-down", entity: link.component, lost: owed.length });
-    for (const { token } of owed) this.fail(token, "no_link", "entity-lost");
+    for (const { token } of owed) this.fail(token, "entity-lost");
   }
 
   /**
@@ -207,11 +211,11 @@ export class Hub {
     domain.matches.set(rule.namespace, (domain.matches.get(rule.namespace) ?? 0) + 1);
     const link = this.#entities.get(rule.entity);
     if (link === undefined) {
-      this.#settle(request, "no_link", unavailable(request), "entity-absent");
+      this.#refuse(request, "entity-absent");
       return undefined;
     }
     if (link.queuedBytes > this.limits.entityQueueBytes) {
-      this.#settle(request, "refused", unavailable(request), "entity-congested");
+      this.#refuse(request, "entity-congested");
       return undefined;
     }
     this.#requests.set(request.key, request);
@@ -247,7 +251,7 @@ export class Hub {
           rule: "",
           entity: link.component,
           outcome: "late",
-          code: "late-reply",
+          code: LATE_REPLY,
           seconds: 0,
         });
         return true;
@@ -266,10 +270,10 @@ export class Hub {
   }
 
   /** Answers a request with `service-unavailable` (protocol.md D33). A later reply is swallowed. */
-  fail(request: DelegatedRequest, outcome: DelegationOutcome, code: string): void {
+  fail(request: DelegatedRequest, code: RequestFaultCode): void {
     if (!this.#requests.has(request.key)) return;
     this.#entities.get(request.rule.entity)?.outstanding.abandon(request.outerId, this.#env.now());
-    this.#settle(request, outcome, unavailable(request), code);
+    this.#refuse(request, code);
   }
 
   /** The requester is gone: nobody is answered, and the reply is swallowed when it comes. */
@@ -277,11 +281,12 @@ export class Hub {
     if (!this.#requests.delete(request.key)) return;
     this.#env.clearTimer(request.key);
     this.#entities.get(request.rule.entity)?.outstanding.abandon(request.outerId, this.#env.now());
-    this.#report(request, "refused", "requester-gone");
+    const code: RequestFaultCode = "requester-gone";
+    this.#report(request, REQUEST_FAULTS[code].outcome, code);
   }
 
   /** A request was answered with an error before it was forwarded. */
-  refused(domain: Domain, rule: DelegationRule | undefined, code: string): void {
+  refused(domain: Domain, rule: DelegationRule | undefined, code: RequestFaultCode | RefusalCode): void {
     const { namespace = "", entity = "" } = rule ?? {};
     this.#env.report({
       kind: "delegation",
@@ -315,6 +320,10 @@ export class Hub {
   /** A stanza of a component whose link ends here. */
   routeFromComponent(link: ComponentLink, stanza: Element): void {
     routeFromComponent(this, link, stanza);
+  }
+
+  #refuse(request: DelegatedRequest, code: RequestFaultCode): void {
+    this.#settle(request, REQUEST_FAULTS[code].outcome, unavailable(request), code);
   }
 
   #settle(request: DelegatedRequest, outcome: DelegationOutcome, reply: Element, code?: string): void {
