@@ -306,8 +306,7 @@ export class Leg implements Flushable {
     if (this.#phase !== "securing") return;
     this.#phase = "open";
     if (this.#pauses !== 0) socket.pause();
-    const { servername } = socket as { readonly servername?: unknown };
-    this.#owner.legSecured(this, typeof servername === "string" && servername !== "" ? servername : undefined);
+    this.#owner.legSecured(this, this.name === "server" ? undefined : sentName(socket));
   }
 
   #connected(): void {
@@ -406,6 +405,12 @@ export class Leg implements Flushable {
     clearTimeout(this.#deadline);
     this.#deadline = undefined;
   }
+}
+
+/** The SNI of a client; Node documents the property, its types leave it out. */
+function sentName(socket: TLSSocket): string | undefined {
+  const { servername } = socket as { readonly servername?: unknown };
+  return typeof servername === "string" && servername !== "" ? servername : undefined;
 }
 
 /** What the end of a socket means when nothing else said so. */
