@@ -85,7 +85,7 @@ export const refusals = {
 export type RefusalCode = keyof typeof refusals;
 
 /** What a rule asks of a request, in this order. */
-export type Condition = "type" | "namespace" | "filtering" | "target" | "sender" | "foreign-target";
+export type Condition = "type" | "namespace" | "filtering" | "sender" | "target" | "foreign-target";
 
 /** How one rule saw a request. */
 export interface RuleStep {
