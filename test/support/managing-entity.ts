@@ -87,7 +87,7 @@ export function bareJid(jid: string): string {
 export class ManagingEntity {
   readonly stream: XmppStream;
 
-  private constructor(stream: XmppStream) {
+  constructor(stream: XmppStream) {
     this.stream = stream;
   }
 
