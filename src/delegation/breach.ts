@@ -5,7 +5,7 @@ export const breaches = {
   "reply-without-delegation": { source: "XEP-0355 §4.3", meaning: "the wrapper holds no `<delegation/>`" },
   "reply-without-forwarded": { source: "XEP-0297 §3.1", meaning: "`<delegation/>` holds no `<forwarded/>`" },
   "reply-without-iq": { source: "XEP-0355 §4.3", meaning: "`<forwarded/>` holds no `<iq/>` in `jabber:client`" },
-  "reply-with-extra-content": { source: "XEP-0355 §4.3", meaning: "the wrapper holds more than one forwarded IQ" },
+  "reply-with-extra-content": { source: "XEP-0355 §4.3", meaning: "the wrapper holds more than the forwarded IQ" },
   "reply-inner-id": { source: "XEP-0355 §4.3", meaning: "`id` of the reply is not that of the request" },
   "reply-inner-type": { source: "XEP-0355 §4.3", meaning: "`type` of the reply is neither `result` nor `error`" },
   "reply-inner-to": { source: "XEP-0355 §4.3", meaning: "`to` of the reply is not the requester" },
