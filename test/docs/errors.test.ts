@@ -54,7 +54,7 @@ test.each(Object.entries({ ...breaches, ...wrapperRefusals }))(
 
 test("docs/errors.md lists no code that the source does not have", () => {
   const known = new Set([
-    ...xml.map(({ code }) => code as string),
+    ...xml.map(({ code }): string => code),
     ...Object.keys(LINK_FAULTS),
     ...Object.keys(REQUEST_FAULTS),
     ...Object.keys(refusals),
