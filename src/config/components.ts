@@ -18,7 +18,7 @@ export interface SecretSources {
 /**
  * Reads the components of one domain. `endsHere`: their links end at Caesura, which then needs their secrets.
  *
- * Errors  complains; a component that cannot be used is left out of the result.
+ * Errors  complains; what has no usable address is left out of the result, what has no usable secret is not.
  */
 export function proveComponents(
   document: ConfigDocument,
@@ -48,8 +48,7 @@ export function proveComponents(
       continue;
     }
     const component = proved(componentSchema, value);
-    if (component === undefined) continue;
-    const secret = proveSecret(document, path, component, endsHere, sources);
+    const secret = component && proveSecret(document, path, component, endsHere, sources);
     components.push({ jid: address.domain, secret });
   }
   return components;

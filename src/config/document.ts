@@ -27,7 +27,7 @@ export class ConfigDocument {
       const document = parseDocument(source.text, {
         uniqueKeys: isSameKey,
         prettyErrors: false,
-        logLevel: "silent",
+        logLevel: "error",
         strict: true,
       });
       this.#document = document;
@@ -125,7 +125,8 @@ export class ConfigDocument {
       let key: unknown;
       let value: unknown;
       if (isMap(node)) {
-        const pair = node.items.find((item) => isScalar(item.key) && String(item.key.value) === String(step));
+        // Of a key that is there twice, the last is used.
+        const pair = node.items.findLast((item) => isScalar(item.key) && String(item.key.value) === String(step));
         if (pair === undefined) return best;
         [key, value] = [pair.key, pair.value];
       } else if (isSeq(node) && typeof step === "number") value = node.items[step];

@@ -1,0 +1,151 @@
+import * as fc from "fast-check";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { parseConfig, problemCodes } from "../../src/config/index.js";
+import { nowMs } from "./workspace.js";
+
+// Whatever an operator's file holds: nothing is thrown, a text that is refused has an error, every problem stands
+// inside the file, has a known code and one line of text; and the text is read in a bounded time.
+
+const example = readFileSync(join(import.meta.dirname, "..", "..", "proxy.yaml"), "utf8");
+
+function check(text: string): void {
+  const started = performance.now();
+  const loaded = parseConfig("/nonexistent/proxy.yaml", text, { env: {}, nowMs });
+  expect(performance.now() - started).toBeLessThan(5_000);
+  const problems = loaded.ok ? loaded.warnings : loaded.problems;
+  expect(problems.some(({ severity }) => severity === "error")).toBe(!loaded.ok);
+  const lines = text.replace(/^\u{feff}/u, "").split("\n");
+  for (const { line, column, code, message, hint = "" } of problems) {
+    expect(line).toBeGreaterThanOrEqual(1);
+    expect(line).toBeLessThanOrEqual(lines.length);
+    expect(column).toBeGreaterThanOrEqual(1);
+    expect(column).toBeLessThanOrEqual((lines[line - 1] ?? "").length + 1);
+    expect(Object.keys(problemCodes)).toContain(code);
+    expect(`${message}${hint}`).not.toContain("\n");
+    expect(message).not.toMatch(/undefined|\[object|NaN/);
+  }
+  const positions = problems.map(({ line, column }) => line * 1_000_000 + column);
+  expect(positions).toEqual(positions.toSorted((a, b) => a - b));
+}
+
+const yamlWord = fc.constantFrom(
+  "version",
+  "domains",
+  "listen",
+  "tls",
+  "cert",
+  "server",
+  "c2s",
+  "component",
+  "delegations",
+  "jid",
+  "limits",
+  "stanza",
+  "kind",
+  "host",
+  "port",
+  "capulet.lit",
+  "urn:xmpp:mam:2",
+  "1",
+  "0x10",
+  "1e999",
+  "-1",
+  ".nan",
+  "null",
+  "~",
+  "true",
+  "30s",
+  "256KiB",
+  "&a",
+  "*a",
+  "<<",
+  "!!binary",
+  "!!set",
+  "!x",
+  "|",
+  ">",
+  "- ",
+  "? ",
+  ": ",
+  ", ",
+  "[",
+  "]",
+  "{",
+  "}",
+  "'",
+  '"',
+  "#",
+  "\n",
+  "\n  ",
+  "\n    ",
+  "\t",
+  "---",
+  "...",
+  "%YAML 1.1",
+  "__proto__",
+  "constructor",
+  "toString",
+  "\u{feff}",
+  "\0",
+  "\r",
+  "\u2028",
+  "😀",
+  "\ud800",
+);
+
+test("random words of YAML throw nothing", () => {
+  fc.assert(
+    fc.property(fc.array(yamlWord, { maxLength: 40 }), (words) => check(words.join(""))),
+    { numRuns: 600 },
+  );
+});
+
+test("random text throws nothing", { timeout: 30_000 }, () => {
+  fc.assert(fc.property(fc.string({ unit: "binary", maxLength: 200 }), check), { numRuns: 250 });
+});
+
+test("the example with a piece cut out, doubled or replaced throws nothing", { timeout: 30_000 }, () => {
+  const mutation = fc.record({
+    at: fc.nat(example.length),
+    length: fc.nat(60),
+    kind: fc.constantFrom("cut", "double", "replace"),
+    word: fc.oneof(yamlWord, fc.string({ maxLength: 10 })),
+  });
+  fc.assert(
+    fc.property(fc.array(mutation, { minLength: 1, maxLength: 3 }), (mutations) => {
+      let text = example;
+      for (const { at, length, kind, word } of mutations) {
+        const piece = text.slice(at, at + length);
+        const replacement = kind === "cut" ? "" : kind === "double" ? piece + piece : word;
+        text = text.slice(0, at) + replacement + text.slice(at + length);
+      }
+      check(text);
+    }),
+    { numRuns: 200 },
+  );
+});
+
+test("any JSON value in any place throws nothing", { timeout: 30_000 }, () => {
+  const value = fc.jsonValue({ maxDepth: 3 });
+  const keys = ["version", "domains", "listen", "admin", "limits", "timeouts", "log"] as const;
+  fc.assert(
+    fc.property(fc.record(Object.fromEntries(keys.map((key) => [key, value])), { requiredKeys: [] }), (document) =>
+      check(JSON.stringify(document)),
+    ),
+    { numRuns: 250 },
+  );
+  fc.assert(
+    fc.property(value, value, value, (tls, server, delegations) =>
+      check(
+        JSON.stringify({
+          version: 1,
+          domains: { "capulet.lit": { tls, server, delegations } },
+          listen: [{ kind: "c2s" }],
+        }),
+      ),
+    ),
+    { numRuns: 250 },
+  );
+});
