@@ -12,7 +12,7 @@ export function declareProcess(families: Families, build: { readonly version: st
     (sample) => sample(1, build.version, process.version),
   );
   declareResources(families);
-  const delay = monitorEventLoopDelay({ resolution: 20 });
+  const delay = monitorEventLoopDelay({ resolution: resolutionMs });
   delay.enable();
   declareEventLoop(families, delay);
   const collections = declareCollections(families);
@@ -49,6 +49,7 @@ function declareResources(families: Families): void {
   });
 }
 
+const resolutionMs = 20;
 const quantiles = [0.5, 0.9, 0.99] as const;
 
 function declareEventLoop(families: Families, delay: IntervalHistogram): void {
@@ -59,8 +60,10 @@ function declareEventLoop(families: Families, delay: IntervalHistogram): void {
       labels: ["quantile"],
     },
     (sample) => {
-      for (const quantile of quantiles) sample(delay.percentile(quantile * 100) / 1e9, String(quantile));
-      sample(delay.max / 1e9, "1");
+      // What Node measures is the time from one tick of its own timer to the next.
+      const late = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - resolutionMs / 1000);
+      for (const quantile of quantiles) sample(late(delay.percentile(quantile * 100)), String(quantile));
+      sample(late(delay.max), "1");
       delay.reset();
     },
   );

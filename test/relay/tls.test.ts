@@ -52,7 +52,7 @@ describe("TLS on the client leg", () => {
     const rig = await clientRig({ ...upgrading, bytes: upgradeAtOnce });
     // No waiting for <proceed/>: the client knows that it will come.
     rig.client.write("<starttls/>");
-    const [proceed] = await Promise.all([readUntil(rig.client, "<proceed/>")]);
+    const proceed = await readUntil(rig.client, "<proceed/>");
     expect(proceed).toBe("<proceed/>");
     const secure = connectTls({ socket: rig.client, ca: capulet.cert, checkServerIdentity: () => undefined });
     await once(secure, "secureConnect");
