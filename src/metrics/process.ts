@@ -60,8 +60,6 @@ function declareEventLoop(families: Families, delay: IntervalHistogram): void {
       labels: ["quantile"],
     },
     (sample) => {
-      // What Node measures is the time from one tick of its own timer to the next.
-      const late = (nanoseconds: number): number => Math.max(0, nanoseconds / 1e9 - resolutionMs / 1000);
       for (const quantile of quantiles) sample(late(delay.percentile(quantile * 100)), String(quantile));
       sample(late(delay.max), "1");
       delay.reset();
@@ -80,6 +78,11 @@ function declareEventLoop(families: Families, delay: IntervalHistogram): void {
       before = now;
     },
   );
+}
+
+/** In seconds. What Node measures is the time from one tick of its own timer to the next. */
+function late(nanoseconds: number): number {
+  return Math.max(0, nanoseconds / 1e9 - resolutionMs / 1000);
 }
 
 function declareCollections(families: Families): PerformanceObserver {

@@ -206,6 +206,7 @@ describe("addresses", () => {
 
 const echo: Script = {
   bytes: (performer, leg, chunk) => performer.send(leg, chunk),
+  finished: (performer) => performer.report({ kind: "ended", reason: "clean" }),
   closed: (performer) => performer.report({ kind: "ended", reason: "clean" }),
 };
 
