@@ -126,6 +126,11 @@ export class StreamProxy {
     return this.#links.size;
   }
 
+  /** The metric families, as docs/metrics.md describes them. */
+  get families(): Families["declared"] {
+    return this.#families.declared;
+  }
+
   get readiness(): Readiness {
     const reasons: string[] = [];
     if (this.#state !== "serving") reasons.push(this.#state);

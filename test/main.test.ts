@@ -1,5 +1,5 @@
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -63,6 +63,20 @@ describe("starting", () => {
     const arrived = readUntil(client, "</message>");
     client.write(header);
     expect(await arrived).toContain("from='capulet.lit'");
+  });
+});
+
+describe("docs/metrics.md", () => {
+  test("describes every family that the program has, with its type and labels, and no other", async () => {
+    const proxy = await start();
+    const written = readFileSync(new URL("../docs/metrics.md", import.meta.url), "utf8");
+    const described = [...written.matchAll(/^\| `([a-z_]+)` +\| (counter|gauge|histogram) +\| ([^|]*)\|/gm)].map(
+      ([, name, type, labels]) => `${name} ${type} ${(labels ?? "").trim()}`,
+    );
+    const declared = proxy.families.map(
+      ({ name, type, labels }) => `${name} ${type} ${labels.map((label) => `\`${label}\``).join(", ")}`,
+    );
+    expect(described.toSorted()).toEqual(declared.toSorted());
   });
 });
 

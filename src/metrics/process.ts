@@ -50,18 +50,19 @@ function declareResources(families: Families): void {
 }
 
 const resolutionMs = 20;
-const quantiles = [0.5, 0.9, 0.99] as const;
+// Not `quantile`: that label is reserved for summaries.
+const ranks = { median: 50, p90: 90, p99: 99 } as const;
 
 function declareEventLoop(families: Families, delay: IntervalHistogram): void {
   families.gauge(
     {
       name: "nodejs_eventloop_delay_seconds",
-      help: "How late timers of the event loop fire, by quantile, since the previous scrape",
-      labels: ["quantile"],
+      help: "How late timers of the event loop fire, by rank, since the previous scrape",
+      labels: ["rank"],
     },
     (sample) => {
-      for (const quantile of quantiles) sample(late(delay.percentile(quantile * 100)), String(quantile));
-      sample(late(delay.max), "1");
+      for (const [rank, percent] of Object.entries(ranks)) sample(late(delay.percentile(percent)), rank);
+      sample(late(delay.max), "max");
       delay.reset();
     },
   );

@@ -214,15 +214,23 @@ export class RelayMetrics {
     );
     families.counter(
       {
-        name: "caesura_frames_total",
-        help: "Stanzas and other elements that were read; up comes from clients and components, down from the server",
+        name: "caesura_stanzas_total",
+        help: "Stanzas that were read; up is towards the server",
         labels: ["listener", "direction", "kind"],
       },
       (sample) => {
-        for (const listener of this.#listeners.values())
-          for (const [direction, counts] of Object.entries(listener.allFrames()))
-            for (const kind of ["message", "presence", "iq", "nonza"] as const)
-              sample(counts[kind], listener.name, direction, kind);
+        for (const [name, direction, counts] of this.#frames())
+          for (const kind of ["message", "presence", "iq"] as const) sample(counts[kind], name, direction, kind);
+      },
+    );
+    families.counter(
+      {
+        name: "caesura_nonzas_total",
+        help: "Elements that are no stanzas and were read, e.g. acknowledgements; up is towards the server",
+        labels: ["listener", "direction"],
+      },
+      (sample) => {
+        for (const [name, direction, counts] of this.#frames()) sample(counts.nonza, name, direction);
       },
     );
     families.counter(
@@ -248,6 +256,14 @@ export class RelayMetrics {
         }
       },
     );
+  }
+
+  *#frames(): Generator<readonly [name: string, direction: "up" | "down", counts: FrameCounts["up"]]> {
+    for (const listener of this.#listeners.values()) {
+      const { up, down } = listener.allFrames();
+      yield [listener.name, "up", up];
+      yield [listener.name, "down", down];
+    }
   }
 
   *#legs(): Generator<readonly [name: string, leg: LegName, traffic: LegTraffic]> {

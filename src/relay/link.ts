@@ -10,6 +10,7 @@ import type {
   LinkTimer,
   Performer,
 } from "../session/index.js";
+import { streamErrorConditions } from "../xmpp/index.js";
 import { nearLeg, type CountedLink, type FrameCounts, type ListenerCounters, type RelayMetrics } from "./counters.js";
 import { Leg, PauseReason, type LegOptions, type LegOwner } from "./leg.js";
 import { logLinkEvent } from "./link-log.js";
@@ -194,7 +195,7 @@ export class Link implements Performer, LegOwner, CountedLink {
     }
     if (event.kind === "fault") metrics.faults.add(event.leg, event.code);
     else if (event.kind === "stream-error")
-      metrics.streamErrors.add(event.leg, event.condition, event.ours ? "caesura" : "peer");
+      metrics.streamErrors.add(event.leg, knownCondition(event.condition), event.ours ? "caesura" : "peer");
     logLinkEvent(log, this, event);
   }
 
@@ -295,6 +296,11 @@ export class Link implements Performer, LegOwner, CountedLink {
   #opposite(leg: Leg): Leg | undefined {
     return leg === this.#server ? this.#near : this.#server;
   }
+}
+
+/** A peer must not make labels. */
+function knownCondition(condition: string): string {
+  return streamErrorConditions.some((one) => one === condition) ? condition : "other";
 }
 
 const lengths = {

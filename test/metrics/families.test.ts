@@ -40,7 +40,7 @@ describe("families", () => {
     expect(text).toContain(`caesura_build_info{version="1.2.3",node="${process.version}"} 1`);
     for (const name of ["process_cpu_seconds_total", "process_resident_memory_bytes", "process_start_time_seconds"])
       expect(text).toMatch(new RegExp(`^${name} [0-9.]*[1-9]`, "m"));
-    expect(text).toContain('nodejs_eventloop_delay_seconds{quantile="0.99"}');
+    expect(text).toContain('nodejs_eventloop_delay_seconds{rank="p99"}');
   });
 });
 
