@@ -168,9 +168,11 @@ const targets = {
 
 function describeStep({ rule, held, failed }: RuleStep): string {
   const name = `${rule.namespace} → ${rule.entity}`;
-  const so = held.length === 0 ? "" : `${held.join(", ")} hold${held.length === 1 ? "s" : ""}`;
-  if (failed === undefined) return `  [x] ${name}: ${so}`;
-  return `  [ ] ${name}: ${so === "" ? "" : `${so}, but `}${failed.condition} does not: ${passReasons[failed.reason]}`;
+  if (failed === undefined) return `  [x] ${name}: ${held.join(", ")} hold`;
+  if (failed.condition === "namespace") return `  [ ] ${name}: another namespace`;
+  const soFar = held.length === 0 ? "" : `${held.join(", ")} hold${held.length === 1 ? "s" : ""}, but `;
+  const wanted = failed.condition === "filtering" ? `; it needs ${rule.filtering.join(" and ")}` : "";
+  return `  [ ] ${name}: ${soFar}${failed.condition} does not: ${passReasons[failed.reason]}${wanted}`;
 }
 
 /** The domain whose rules are asked; a sentence if there is none. */

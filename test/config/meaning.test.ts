@@ -113,8 +113,8 @@ describe("the certificate", () => {
 
   test.each([
     ["2200-01-01", "certificate-expired"],
-    ["2020-01-01", "certificate-not-yet-valid"],
-    ["2126-10-20", "certificate-expires-soon"],
+    ["2019-12-31", "certificate-not-yet-valid"],
+    ["2119-12-25", "certificate-expires-soon"],
   ])("at %s is warned about as %s", (date, code) => {
     expect(workspace().findings(yaml(), { nowMs: Date.parse(date) })).toEqual([`warning ${code} ${at}`]);
   });

@@ -1,0 +1,113 @@
+import { describe, expect, test } from "vitest";
+import { workspace, yaml } from "../config/workspace.js";
+import { caesura } from "./recorder.js";
+
+const delegations = `
+      urn:xmpp:mam:2: { jid: pubsub.capulet.lit, filtering: [node] }
+      http://jabber.org/protocol/pubsub: { jid: pubsub.capulet.lit, foreignTargets: server }`;
+
+async function explain(stanza: string | Uint8Array, from = "juliet@capulet.lit/balcony", ...more: string[]) {
+  const space = workspace();
+  space.write("proxy.yaml", yaml({ delegations }));
+  return caesura(["explain", "-c", space.file, "--from", from, ...more], { input: stanza });
+}
+
+describe("caesura explain", () => {
+  test("names the rule that takes a request, and shows the wrapper as it would leave (XEP-0355 §4.3)", async () => {
+    const stanza = "<iq type='set' id='a1'>\n <query xmlns='urn:xmpp:mam:2' node='n' to='&#9;'/>\n</iq>\n";
+    const { code, stdout, stderr } = await explain(stanza);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toMatch(/^ {2}\[x\] urn:xmpp:mam:2 → pubsub\.capulet\.lit: .*filtering.* hold$/m);
+    expect(stdout).toMatch(/^ {2}\[ \] http:\/\/jabber\.org\/protocol\/pubsub → .*: another namespace$/m);
+    expect(stdout).toContain("Delegated by urn:xmpp:mam:2 to pubsub.capulet.lit (to the sender's own account).");
+    expect(stdout).toMatch(
+      /^<iq type="set" from="capulet\.lit" to="pubsub\.capulet\.lit" id="UNGUESSABLE-ID"><delegation xmlns="urn:xmpp:delegation:2">/m,
+    );
+    expect(stdout).toContain('from="juliet@capulet.lit/balcony"');
+    expect(stdout).toContain('to="&#9;"');
+  });
+
+  test("says which filtering attribute is missing, and shows the stanza unchanged (XEP-0355 §4.3)", async () => {
+    const stanza = "<iq  type='get' id='a1'><m:query xmlns:m='urn:xmpp:mam:2'/></iq >";
+    const { code, stdout } = await explain(stanza);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/\[ \] urn:xmpp:mam:2 .*filtering does not: .*; it needs node$/m);
+    expect(stdout).toMatch(/^No rule takes it: a filtering attribute is missing/m);
+    expect(stdout).toContain(`\n\n${stanza}\n\n`);
+  });
+
+  test("leaves another account to the server where the rule says so (XEP-0191 §3.3)", async () => {
+    const { stdout } = await explain(
+      "<iq type='get' id='a' to='romeo@capulet.lit'><pubsub xmlns='http://jabber.org/protocol/pubsub'/></iq>",
+    );
+    expect(stdout).toMatch(/foreign-target does not/);
+    expect(stdout).toContain("To the server, unchanged:");
+  });
+
+  test("shows the error that a malformed request gets (RFC 6120 §8.2.3)", async () => {
+    const { code, stdout } = await explain("<iq type='set'><pubsub xmlns='http://jabber.org/protocol/pubsub'/></iq>");
+    expect(code).toBe(0);
+    expect(stdout).toContain("Refused: delegated-request-without-id");
+    expect(stdout).toContain('<bad-request xmlns="urn:ietf:params:xml:ns:xmpp-stanzas"/>');
+  });
+
+  test("passes messages and presence, whatever they hold (XEP-0355 §4.1)", async () => {
+    const { stdout } = await explain("<message><q xmlns='urn:xmpp:mam:2' node='n'/></message><presence/>");
+    expect(stdout).toMatch(/This is a message; rules select IQs only[^]*This is presence; rules/);
+    expect(stdout).not.toContain("urn:xmpp:delegation:2");
+  });
+
+  test.each([
+    ["<iq type='get' id='a'>\n<!-- x --></iq>", "line 2, byte 3", "<restricted-xml/>"],
+    ["<iq type='get' id='a'><x></iq>", "line 1", "<not-well-formed/>"],
+    ["<?xml version='1.0'?><iq/>", "line 1", "<"],
+    [Uint8Array.of(0x3c, 0x61, 0x3e, 0xc0, 0x80), "line 1, byte 4", "<"],
+    [`<iq type='get' id='a'>${"<a>".repeat(200)}`, "line 1", "<policy-violation/>"],
+    [`<message><body>${"x".repeat(300_000)}</body></message>`, "line 1", "<policy-violation/>"],
+  ])("reports hostile XML with its fault, and passes nothing", async (stanza, place, condition) => {
+    const { code, stdout, stderr } = await explain(stanza);
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(stdout).toContain(`Refused at ${place}`);
+    expect(stdout).toContain(`the stream ends with ${condition}`);
+    expect(stdout).not.toContain("unchanged");
+  });
+
+  test("explains a request of another component", async () => {
+    const stanza =
+      "<iq type='get' id='a' from='search.capulet.lit' to='juliet@capulet.lit'><query xmlns='urn:xmpp:mam:2' node='n'/></iq>";
+    const { code, stdout } = await explain(stanza, "search.capulet.lit");
+    expect(code).toBe(0);
+    expect(stdout).toContain("Delegated by urn:xmpp:mam:2");
+    expect(stdout).toContain('<iq xmlns="jabber:client"');
+    const own = await explain(stanza.replace("search.", "pubsub."), "pubsub.capulet.lit");
+    expect(own.stdout).toContain("the sender is the managing entity itself");
+  });
+
+  test.each([
+    ["", "holds no stanza"],
+    ["\n\n", "holds no stanza"],
+    ["<iq type='get' id='a'>", "ends inside a stanza"],
+  ])("says that %j is not enough", async (stanza, words) => {
+    const { code, stderr } = await explain(stanza);
+    expect(code).toBe(1);
+    expect(stderr).toContain(words);
+  });
+
+  test.each([
+    ["a@b@c", [], "is no JID"],
+    ["romeo@montague.lit/garden", [], "is at no served domain"],
+    ["juliet@capulet.lit/balcony", ["--domain", "verona.lit"], "is not served; served: capulet.lit"],
+  ])("refuses --from %s %j", async (from, more, words) => {
+    const { code, stderr } = await explain("<iq/>", from, ...more);
+    expect(code).toBe(2);
+    expect(stderr).toContain(words);
+  });
+
+  test("does not explain with a configuration that is wrong", async () => {
+    const space = workspace();
+    space.write("proxy.yaml", "version: 2\n");
+    const { code, stderr } = await caesura(["explain", "-c", space.file, "--from", "a@b"], { input: "<iq/>" });
+    expect(code).toBe(1);
+    expect(stderr).toContain("[unsupported-version]");
+  });
+});
