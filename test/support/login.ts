@@ -43,6 +43,7 @@ export async function authenticate(options: LoginOptions): Promise<XmppStream> {
   const tls = { ca, servername: domain };
   const header = clientHeader(domain, options.lang);
   const stream = await XmppStream.connect(port, transport === "direct" ? tls : undefined, user);
+  stream.domain = domain;
   await stream.open(header);
   let features = await stream.take((element) => element.getName() === "features", "stream features");
   if (transport === "starttls") {

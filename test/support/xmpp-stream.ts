@@ -25,6 +25,8 @@ export type Ending = "end" | "reset";
 export class XmppStream {
   /** The full JID once bound, or the component's. */
   jid = "";
+  /** The domain that the server at the other end serves. */
+  domain = "capulet.lit";
   /** Is shown each element first, and may take it by returning true. */
   intercept: ((received: Received) => boolean) | undefined;
   readonly #name: string;
@@ -162,8 +164,9 @@ export class XmppStream {
    */
   async settle(): Promise<void> {
     const id = `settle-${String(++settled)}`;
-    const domain = this.jid.split("@").pop()?.split("/")[0] ?? "";
-    await this.ask(`<iq type='get' id='${id}' to='${domain}'><ping xmlns='urn:xmpp:ping'/></iq>`);
+    // A component names itself in each stanza (XEP-0114 §3); a client need not.
+    const from = this.jid.includes("@") ? "" : ` from='${this.jid}'`;
+    await this.ask(`<iq type='get' id='${id}'${from} to='${this.domain}'><ping xmlns='urn:xmpp:ping'/></iq>`);
   }
 
   /** Waits for `<stream:error/>` and returns its condition (RFC 6120 §4.9.3). */

@@ -20,7 +20,11 @@ const hostile: readonly (readonly [why: string, input: string | Buffer, conditio
   ["a control character", "<message><body>\u0001</body></message>", "not-well-formed"],
   ["]]> in text", "<message><body>a]]>b</body></message>", "not-well-formed"],
   ["an overlong sequence", Buffer.from("3c6d6573736167653ec0bc2f3e", "hex"), "unsupported-encoding"],
-  ["a sequence that swallows a tag", Buffer.from("3c6d6573736167653e3c626f64793eeb3c3e", "hex"), "unsupported-encoding"],
+  [
+    "a sequence that swallows a tag",
+    Buffer.from("3c6d6573736167653e3c626f64793eeb3c3e", "hex"),
+    "unsupported-encoding",
+  ],
   ["text between stanzas", "hello<message/>", "bad-format"],
   ["a second stream header", "<stream:stream to='x'><message/>", "invalid-xml"],
   ["a stream element inside a stanza", "<message><stream:error/></message>", "invalid-xml"],
