@@ -1,7 +1,5 @@
-import { EntityLink } from "../delegation/index.js";
 import {
   hasReadableNamespace,
-  isHandshakeValid,
   isKnownNonza,
   OWN_ROOT_NAME,
   readStreamHeader,
@@ -16,9 +14,9 @@ import { stanzaBytes } from "./errors.js";
 import type { LinkFaultCode } from "./faults.js";
 import { faultEvent, LINK_FAULTS } from "./faults.js";
 import type { Hub, LinkStats } from "./hub.js";
+import { LocalHandshake } from "./local-handshake.js";
 import type { LegClosed, LegName, LinkMachine, LinkTimer, Performer } from "./performer.js";
 import { Pump } from "./pump.js";
-import type { DelegatedRequest } from "./requests.js";
 import { attributesOf } from "./requests.js";
 import { Teardown } from "./teardown.js";
 
@@ -29,9 +27,6 @@ import { Teardown } from "./teardown.js";
  * `authenticated`  `<handshake/>` went down: the component is told what it manages
  */
 type Phase = "opening" | "connecting" | "handshake" | "authenticated";
-
-/** How long a reply that comes too late is still recognised, and how many of them (protocol.md D22). */
-const TOMBSTONES = { tombstones: 10_000, tombstoneMs: 600_000 };
 
 /**
  * A component's link (XEP-0114): relayed to the server's component port, handshake and all, or ended here. Wrappers are
@@ -48,10 +43,9 @@ export class ComponentLink implements LinkMachine, LinkStats {
   #domain: Domain | undefined;
   #header: Buffer | undefined;
   #rootName: string = OWN_ROOT_NAME;
-  /** Id of our own stream header, where the link ends here. */
-  #streamId = "";
+  /** Where the link ends here. */
+  #handshake: LocalHandshake | undefined;
   #isRelayed = true;
-  #outstanding: EntityLink<DelegatedRequest> | undefined;
   #requests: ComponentRequests | undefined;
   #isShuttingDown = false;
 
@@ -76,11 +70,6 @@ export class ComponentLink implements LinkMachine, LinkStats {
   /** The component's address, normalised. */
   get component(): string {
     return this.#component;
-  }
-
-  /** The wrappers that this component has not replied to. Only an authenticated link has them. */
-  get outstanding(): EntityLink<DelegatedRequest> {
-    return (this.#outstanding ??= new EntityLink<DelegatedRequest>(this.#component, TOMBSTONES));
   }
 
   get queuedBytes(): number {
@@ -150,7 +139,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
   shutdown(): void {
     if (this.#teardown.hasEnded) return;
     this.#isShuttingDown = true;
-    if (this.#outstanding !== undefined && this.#outstanding.pending > 0) this.#performer.setTimer("drain");
+    if (this.#hub.isOwedBy(this)) this.#performer.setTimer("drain");
     else this.#leave();
   }
 
@@ -209,7 +198,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
       this.#isRelayed = domain.settings.relaysComponents;
       this.#performer.report({ kind: "opened", domain: domain.name });
       if (this.#isRelayed) this.#connect(domain, Buffer.from(bytes.subarray(start, end)), header.rootName);
-      else this.#openHere();
+      else this.#openHere(domain);
     }
   }
 
@@ -224,11 +213,14 @@ export class ComponentLink implements LinkMachine, LinkStats {
     this.#performer.connect(domain.name);
   }
 
-  #openHere(): void {
+  #openHere(domain: Domain): void {
     this.#phase = "handshake";
     this.#performer.setTimer("authentication");
-    this.#performer.send("component", this.#ownHeader());
-    this.#teardown.headerSent("component", OWN_ROOT_NAME);
+    const secret = domain.settings.components?.get(this.#component)?.secret;
+    this.#handshake = new LocalHandshake(
+      { performer: this.#performer, teardown: this.#teardown },
+      { component: this.#component, id: this.#hub.newId(), secret },
+    );
   }
 
   #nonzaFromComponent(bytes: Buffer, start: number, end: number): boolean {
@@ -248,8 +240,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
   }
 
   #checkHandshake(digest: string): void {
-    const secret = this.#domain?.settings.components?.get(this.#component)?.secret;
-    if (secret === undefined || !isHandshakeValid(digest, this.#streamId, secret)) {
+    if (this.#handshake?.isValid(digest) !== true) {
       this.#breach("component", "handshake-digest");
     } else if (this.#hub.hasEntity(this.#component)) {
       // protocol.md D83: the first connection is believed to be alive; a keepalive finds out if it is not.
@@ -293,15 +284,13 @@ export class ComponentLink implements LinkMachine, LinkStats {
     const { framer } = this.#up;
     const { childNamespaceHash } = framer;
     const mayMatch = this.#hub.mayMatch(childNamespaceHash);
-    const owes = this.#outstanding !== undefined;
-    if (!mayMatch && !owes) return false;
     const { attributes } = readHead(bytes, start, end, framer.scope);
     const type = attributes.get("type");
     if (type === "result" || type === "error") {
       const id = attributes.get("id");
-      if (id === undefined || this.#outstanding?.isOurs(id) !== true) return false;
+      if (id === undefined || !this.#hub.isReply(this, id)) return false;
       const isTaken = this.#hub.reply(this, parseElement(bytes, start, end, framer.scope));
-      if (this.#isShuttingDown && this.#outstanding.pending === 0) this.#leave();
+      if (this.#isShuttingDown && !this.#hub.isOwedBy(this)) this.#leave();
       return isTaken;
     }
     return mayMatch && this.#requests?.take(parseElement(bytes, start, end, framer.scope)) === true;
@@ -363,6 +352,11 @@ export class ComponentLink implements LinkMachine, LinkStats {
     return true;
   }
 
+  /** A later link of the same component has taken over. */
+  superseded(): void {
+    this.#componentDown();
+  }
+
   #componentDown(): void {
     if (this.#phase !== "authenticated") return;
     this.#phase = "handshake";
@@ -394,11 +388,10 @@ export class ComponentLink implements LinkMachine, LinkStats {
   }
 
   #ownHeader(): Buffer {
-    this.#streamId = this.#hub.newId();
     return writeStreamHeader({
       contentNamespace: NS.component,
       ...(this.#component === "" ? {} : { from: this.#component }),
-      id: this.#streamId,
+      id: this.#hub.newId(),
       version: false,
     });
   }

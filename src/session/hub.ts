@@ -1,12 +1,13 @@
-import { advertisement } from "../delegation/index.js";
 import type { DelegationRule, RefusalCode } from "../rules/index.js";
 import { RuleTable } from "../rules/index.js";
 import type { Element } from "../xml/index.js";
 import { parseJid } from "../xmpp/index.js";
+import { Advertising } from "./advertising.js";
 import { ClientLink } from "./client-link.js";
 import type { ClientSession } from "./client-session.js";
 import { ComponentLink } from "./component-link.js";
 import { Domain } from "./domain.js";
+import { Entities } from "./entities.js";
 import { stanzaError } from "./errors.js";
 import type { RequestFaultCode } from "./faults.js";
 import { REQUEST_FAULTS } from "./faults.js";
@@ -33,6 +34,7 @@ export interface Delegation {
   readonly lang: string | undefined;
 }
 
+const LATE = { kind: "late" } as const;
 const LATE_REPLY: RequestFaultCode = "late-reply";
 
 /** The domains, sessions and managing entities of one node, and the delegated requests between them. */
@@ -43,13 +45,14 @@ export class Hub {
   readonly #sessions = new Map<string, ClientSession>();
   /** Bound sessions by bare JID, for the domains whose component links end here. */
   readonly #accounts = new Map<string, Set<ClientSession>>();
-  /** Authenticated component links by the component's address. */
-  readonly #entities = new Map<string, ComponentLink>();
+  readonly #entities = new Entities();
+  readonly #advertising: Advertising;
   readonly #requests = new Map<number, DelegatedRequest>();
   #lastKey = 0;
 
   constructor(env: HubEnvironment) {
     this.#env = env;
+    this.#advertising = new Advertising(env);
   }
 
   get limits(): LinkLimits {
@@ -65,19 +68,17 @@ export class Hub {
    * delegations changed is told anew (XEP-0355 §8). A domain that is gone delegates nothing any more.
    */
   configure(all: readonly DomainSettings[]): void {
-    const before = new Map([...this.#entities.keys()].map((entity) => [entity, this.#delegationsOf(entity)]));
     for (const domain of this.#domains.values()) {
       if (all.some(({ name }) => name === domain.name)) continue;
       domain.replace({ ...domain.settings, rules: RuleTable.compile(domain.name, []) });
       this.#domains.delete(domain.name);
-      this.#advertiseTo(domain, before);
     }
     for (const settings of all) {
       const domain = this.#domains.get(settings.name);
       if (domain === undefined) this.#domains.set(settings.name, new Domain(settings));
       else domain.replace(settings);
     }
-    for (const domain of this.#domains.values()) this.#advertiseTo(domain, before);
+    for (const link of this.#entities.all()) this.#advertising.tell(link, this.#domains);
   }
 
   openClientLink(
@@ -95,7 +96,6 @@ export class Hub {
   timerExpired(key: number): void {
     const request = this.#requests.get(key);
     if (request === undefined) return;
-    this.#entities.get(request.rule.entity)?.outstanding.expire(request.outerId, this.#env.now());
     this.fail(request, "entity-silent");
   }
 
@@ -167,25 +167,21 @@ export class Hub {
   }
 
   hasEntity(entity: string): boolean {
-    return this.#entities.has(entity);
+    return this.#entities.get(entity) !== undefined;
   }
 
   /** The component has proved its secret: it is told what it manages (XEP-0355 §4.2). */
   entityUp(link: ComponentLink): void {
-    const older = this.#entities.get(link.component);
-    if (older !== undefined) this.entityDown(older);
-    this.#entities.set(link.component, link);
+    this.#entities.get(link.component)?.superseded();
+    this.#entities.add(link);
     this.#env.report({ kind: "entity-up", entity: link.component });
-    for (const domain of this.#domains.values()) {
-      if (domain.settings.rules.rulesOf(link.component).length > 0) this.#advertise(domain, link);
-    }
+    this.#advertising.tell(link, this.#domains);
   }
 
   /** The component's link is over: whatever it still owed is answered now (protocol.md D33). */
   entityDown(link: ComponentLink): void {
-    if (this.#entities.get(link.component) !== link) return;
-    this.#entities.delete(link.component);
-    const owed = link.outstanding.drain(this.#env.now());
+    const owed = this.#entities.remove(link, this.#env.now())?.drain(this.#env.now());
+    if (owed === undefined) return;
     this.#env.report({ kind: "entity-down", entity: link.component, lost: owed.length });
     for (const { token } of owed) this.fail(token, "entity-lost");
   }
@@ -210,7 +206,8 @@ export class Hub {
     };
     domain.matches.set(rule.namespace, (domain.matches.get(rule.namespace) ?? 0) + 1);
     const link = this.#entities.get(rule.entity);
-    if (link === undefined) {
+    const outstanding = link && this.#entities.outstandingAt(link);
+    if (link === undefined || outstanding === undefined) {
       this.#refuse(request, "entity-absent");
       return undefined;
     }
@@ -223,7 +220,7 @@ export class Hub {
     const innerIdIfTaken = this.#env.newId();
     const now = request.startedMs;
     link.sendToComponent(
-      link.outstanding.forward({
+      outstanding.forward({
         outerId,
         innerIdIfTaken,
         iq,
@@ -238,9 +235,23 @@ export class Hub {
     return request;
   }
 
+  /** Whether an iq result or error with this id is to go through `reply`. */
+  isReply(link: ComponentLink, id: string): boolean {
+    return this.#entities.isReply(link, id);
+  }
+
+  /** Whether the component has not yet replied to everything that it was asked. */
+  isOwedBy(link: ComponentLink): boolean {
+    return (this.#entities.outstandingAt(link)?.pending ?? 0) > 0;
+  }
+
   /** An iq result or error of a component. True: it was the reply to a wrapper, and goes no further. */
   reply(link: ComponentLink, stanza: Element): boolean {
-    const outcome = link.outstanding.accept(stanza, this.#env.now());
+    const outstanding = this.#entities.outstandingAt(link);
+    if (outstanding === undefined) return false;
+    const accepted = outstanding.accept(stanza, this.#env.now());
+    const { id = "" } = attributesOf(stanza);
+    const outcome = accepted.kind === "not-ours" && this.isReply(link, id) ? LATE : accepted;
     switch (outcome.kind) {
       case "not-ours":
         return false;
@@ -272,7 +283,7 @@ export class Hub {
   /** Answers a request with `service-unavailable` (protocol.md D33). A later reply is swallowed. */
   fail(request: DelegatedRequest, code: RequestFaultCode): void {
     if (!this.#requests.has(request.key)) return;
-    this.#entities.get(request.rule.entity)?.outstanding.abandon(request.outerId, this.#env.now());
+    this.#forget(request);
     this.#refuse(request, code);
   }
 
@@ -280,7 +291,7 @@ export class Hub {
   abandon(request: DelegatedRequest): void {
     if (!this.#requests.delete(request.key)) return;
     this.#env.clearTimer(request.key);
-    this.#entities.get(request.rule.entity)?.outstanding.abandon(request.outerId, this.#env.now());
+    this.#forget(request);
     const code: RequestFaultCode = "requester-gone";
     this.#report(request, REQUEST_FAULTS[code].outcome, code);
   }
@@ -322,6 +333,12 @@ export class Hub {
     routeFromComponent(this, link, stanza);
   }
 
+  /** A reply that still comes is swallowed. */
+  #forget({ rule, outerId }: DelegatedRequest): void {
+    const link = this.#entities.get(rule.entity);
+    if (link !== undefined) this.#entities.outstandingAt(link)?.abandon(outerId, this.#env.now());
+  }
+
   #refuse(request: DelegatedRequest, code: RequestFaultCode): void {
     this.#settle(request, REQUEST_FAULTS[code].outcome, unavailable(request), code);
   }
@@ -341,35 +358,6 @@ export class Hub {
       outcome,
       ...(code === undefined ? {} : { code }),
       seconds: (this.#env.now() - request.startedMs) / 1000,
-    });
-  }
-
-  /** Everything that an entity is told, as one string: equal strings need no new advertisement. */
-  #delegationsOf(entity: string): ReadonlyMap<string, string> {
-    return new Map(
-      [...this.#domains.values()].map(({ name, settings }) => [
-        name,
-        JSON.stringify(settings.rules.rulesOf(entity).map(({ namespace, filtering }) => [namespace, filtering])),
-      ]),
-    );
-  }
-
-  #advertiseTo(domain: Domain, before: ReadonlyMap<string, ReadonlyMap<string, string>>): void {
-    for (const link of this.#entities.values()) {
-      const rules = domain.settings.rules.rulesOf(link.component);
-      const now = JSON.stringify(rules.map(({ namespace, filtering }) => [namespace, filtering]));
-      if (now !== (before.get(link.component)?.get(domain.name) ?? "[]")) this.#advertise(domain, link);
-    }
-  }
-
-  #advertise(domain: Domain, link: ComponentLink): void {
-    const rules = domain.settings.rules.rulesOf(link.component);
-    link.sendToComponent(advertisement(domain.name, link.component, rules, this.#env.newId()));
-    this.#env.report({
-      kind: "advertised",
-      domain: domain.name,
-      entity: link.component,
-      namespaces: rules.length,
     });
   }
 
