@@ -5,7 +5,7 @@ import type { CertificateConfig } from "./config.js";
 import type { ConfigDocument } from "./document.js";
 import { readNamedFile } from "./files.js";
 import type { NamedFile } from "./files.js";
-import type { certificateSchema } from "./schema.js";
+import type { certificateSchema } from "./domain-schema.js";
 import { Secret } from "./secret.js";
 import type { DocumentPath } from "./source.js";
 

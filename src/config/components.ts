@@ -3,7 +3,7 @@ import { parseJid } from "../xmpp/index.js";
 import type { ComponentConfig } from "./config.js";
 import type { ConfigDocument } from "./document.js";
 import { readNamedFile } from "./files.js";
-import { componentSchema } from "./schema.js";
+import { componentSchema } from "./domain-schema.js";
 import { Secret } from "./secret.js";
 import { asRecord, proved } from "./shape.js";
 import type { DocumentPath } from "./source.js";

@@ -1,7 +1,7 @@
 import { NS, parseJid } from "../xmpp/index.js";
 import type { DelegationConfig } from "./config.js";
 import type { ConfigDocument } from "./document.js";
-import { delegationSchema } from "./schema.js";
+import { delegationSchema } from "./domain-schema.js";
 import { asRecord, proved } from "./shape.js";
 import type { DocumentPath } from "./source.js";
 import { didYouMean } from "./suggest.js";

@@ -1,14 +1,13 @@
 import { normaliseDomain } from "../xmpp/index.js";
-import { checkHost, isLoopback, reaches } from "./addresses.js";
-import { proveAuthorities, proveCertificate, provePin } from "./certificates.js";
+import { proveCertificate } from "./certificates.js";
 import { proveComponents } from "./components.js";
 import type { SecretSources } from "./components.js";
-import type { AddressConfig, ComponentConfig, DomainConfig, ListenerConfig, ServerC2sConfig } from "./config.js";
+import type { ComponentConfig, DomainConfig, ListenerConfig } from "./config.js";
 import { proveDelegations } from "./delegations.js";
 import type { ConfigDocument } from "./document.js";
-import { certificateSchema, serverC2sSchema, serverComponentSchema } from "./schema.js";
+import { certificateSchema } from "./domain-schema.js";
+import { proveC2s, proveComponentPort } from "./servers.js";
 import { asRecord, proved } from "./shape.js";
-import type { ProblemCode } from "./problem.js";
 import type { DocumentPath } from "./source.js";
 
 export interface DomainSources extends SecretSources {
@@ -56,7 +55,7 @@ export function proveDomains(
     const domain = proveDomain(document, path, name, value, sources);
     if (domain !== undefined) domains.push(domain);
   }
-  checkWays(document, at, domains, new Map([...names].map(([name, written]) => [name, written])));
+  checkWays(document, at, domains, names);
   return domains;
 }
 
@@ -89,105 +88,6 @@ function proveDomain(
   if (name === undefined || tls === undefined || c2s === undefined) return undefined;
   const components = hasList || endsHere ? listed : undefined;
   return { name, tls, server: { c2s, component }, components, delegations };
-}
-
-function proveC2s(
-  document: ConfigDocument,
-  at: DocumentPath,
-  domain: string | undefined,
-  raw: unknown,
-  sources: DomainSources,
-): ServerC2sConfig | undefined {
-  const c2s = proved(serverC2sSchema, raw);
-  if (c2s === undefined) return undefined;
-  const isHost = checkHost(document, [...at, "host"], c2s.host);
-  checkLoop(document, at, c2s, sources.listeners);
-  if (c2s.proxyProtocol !== undefined) {
-    document.complain([...at, "proxyProtocol"], {
-      code: "not-available-yet",
-      message: "proxyProtocol is not available yet.",
-      hint: "Remove the key; the server sees Caesura's address as that of every client.",
-    });
-  }
-  checkServerTls(document, at, c2s, isHost);
-  const serverName = c2s.serverName === undefined ? domain : normaliseDomain(c2s.serverName);
-  if (serverName === undefined && c2s.serverName !== undefined) {
-    document.complain([...at, "serverName"], {
-      code: "invalid-domain",
-      message: `${JSON.stringify(c2s.serverName)} is no domain name.`,
-    });
-  }
-  const ca = c2s.ca === undefined ? undefined : proveAuthorities(document, [...at, "ca"], c2s.ca, sources.folder);
-  const pinnedCertificate =
-    c2s.pinnedCertificate === undefined
-      ? undefined
-      : provePin(document, [...at, "pinnedCertificate"], c2s.pinnedCertificate, sources.folder);
-  if (serverName === undefined) return undefined;
-  return { host: c2s.host, port: c2s.port, tls: c2s.tls, verify: c2s.verify, ca, pinnedCertificate, serverName };
-}
-
-function checkServerTls(
-  document: ConfigDocument,
-  at: DocumentPath,
-  c2s: { host: string; tls: string; verify: boolean; ca?: unknown; pinnedCertificate?: unknown; serverName?: unknown },
-  isHost: boolean,
-): void {
-  const warn = (key: string, code: ProblemCode, message: string, hint?: string): void =>
-    document.complain([...at, key], { severity: "warning", code, message, hint });
-  if (c2s.tls === "none") {
-    for (const key of ["ca", "pinnedCertificate", "serverName"] as const) {
-      if (c2s[key] !== undefined) warn(key, "no-effect", `"${key}" has no effect with tls: none.`);
-    }
-    if (isHost && !isLoopback(c2s.host)) {
-      warn(
-        "host",
-        "cleartext-server",
-        `Passwords and messages travel to ${c2s.host} in clear.`,
-        "Use tls: starttls or tls: direct, or let Caesura run on the server's machine.",
-      );
-    }
-  } else if (!c2s.verify && c2s.pinnedCertificate === undefined) {
-    warn(
-      "verify",
-      "unverified-server",
-      "The server's certificate is not checked; anybody on the way can pose as the server.",
-      "Name its certificate in ca or pinnedCertificate instead.",
-    );
-  }
-}
-
-function proveComponentPort(
-  document: ConfigDocument,
-  at: DocumentPath,
-  raw: unknown,
-  sources: DomainSources,
-): AddressConfig | undefined {
-  const component = raw === undefined ? undefined : proved(serverComponentSchema, raw);
-  if (component === undefined) return undefined;
-  if (checkHost(document, [...at, "host"], component.host) && !isLoopback(component.host)) {
-    document.complain([...at, "host"], {
-      severity: "warning",
-      code: "cleartext-server",
-      message: `Stanzas of components travel to ${component.host} in clear; component links have no TLS.`,
-    });
-  }
-  checkLoop(document, at, component, sources.listeners);
-  return component;
-}
-
-function checkLoop(
-  document: ConfigDocument,
-  at: DocumentPath,
-  target: AddressConfig,
-  listeners: readonly ListenerConfig[],
-): void {
-  const own = listeners.findIndex((listener) => reaches(target, listener));
-  if (own < 0) return;
-  document.complain([...at, "port"], {
-    code: "server-is-self",
-    message: `${target.host} port ${target.port} is Caesura's own listener (listen[${own}]), not the server.`,
-    hint: "Move the server to another port, or to another address.",
-  });
 }
 
 interface WayIn {

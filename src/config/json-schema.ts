@@ -1,6 +1,7 @@
 import { z } from "zod";
-import { configSchema, keyNotes } from "./schema.js";
-import type { KeyNotes } from "./schema.js";
+import { configSchema } from "./schema.js";
+import { keyNotes } from "./values.js";
+import type { KeyNotes } from "./values.js";
 
 /** What of JSON Schema (draft 7) the schema of `proxy.yaml` uses. */
 export interface JsonSchema {
