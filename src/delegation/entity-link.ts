@@ -141,13 +141,12 @@ export class EntityLink<T, R extends DelegatedNamespace = DelegatedNamespace & {
     return this.#giveUp(outerId, now);
   }
 
-  /** The link is gone: everything that was outstanding, in the order in which it was forwarded. */
+  /**
+   * The link is gone: everything that was outstanding, in the order in which it was forwarded. What comes for it over a
+   * later link of the entity is late: `isOurs` still knows it.
+   */
   drain(now: number): readonly Settled<T, R>[] {
-    const all = [...this.#outstanding.values()].map((entry) => settledOf(entry, now));
-    this.#outstanding.clear();
-    this.#tombstones.clear();
-    this.#innerIds.clear();
-    return all;
+    return [...this.#outstanding].map(([outerId, entry]) => this.#settle(outerId, entry, now, undefined));
   }
 
   /** The entity may still answer, and does not know that it need not: its inner id stays taken until then. */

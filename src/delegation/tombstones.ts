@@ -61,12 +61,6 @@ export class Tombstones {
     }
   }
 
-  clear(): void {
-    this.#stones.clear();
-    this.#queue = [];
-    this.#oldest = 0;
-  }
-
   #releaseOf(stone: Stone): void {
     if (stone.innerId !== undefined) this.#release(stone.innerId);
     stone.innerId = undefined;

@@ -104,16 +104,15 @@ function isSameAddress(address: string | undefined, expected: string): boolean {
 }
 
 /**
- * What `from` of the reply is to say, or undefined if it says something else. An absent one means the requester's own
- * account (RFC 6120 §8.1.2.1), and XEP-0355 omits it there (examples 4, 28, 32, 36); some clients need it (R3).
+ * What `from` of the reply is to say, or undefined if it says something else. XEP-0355 omits it in its own examples (4,
+ * 28, 32, 36), so an absent one is filled in with what the request was addressed to; some clients need it (R3).
  */
 function senderOfReply(from: string | undefined, { to, requester }: Forwarded): string | undefined {
   if (from === to && to !== undefined) return to;
   const account = parseJid(requester)?.bare();
   if (account === undefined) return undefined;
   const expected = to ?? account;
-  if (from === undefined) return isSameAddress(expected, account) ? expected : undefined;
-  return isSameAddress(from, expected) ? expected : undefined;
+  return from === undefined || isSameAddress(from, expected) ? expected : undefined;
 }
 
 function payloadBreach(type: "result" | "error", payload: readonly Element[]): BreachCode | undefined {

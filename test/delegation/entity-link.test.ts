@@ -176,11 +176,14 @@ describe("a reply that is wrong ends the request with a breach (XEP-0355 §4.3)"
     }
   });
 
-  test("an absent sender, when not the requester's own account was asked (RFC 6120 §8.1.2.1)", () => {
-    for (const to of ["capulet.lit", "romeo@capulet.lit"]) {
+  test("but no absent sender, which is filled in with what was asked (protocol.md D31)", () => {
+    for (const to of ["capulet.lit", "romeo@capulet.lit", "juliet@capulet.lit"]) {
       const link = entityLink();
       ask(link, { token: "1", iq: `<iq type='get' id='h1' to='${to}'><pubsub xmlns='${PUBSUB}'/></iq>` });
-      expect(word(link, { inner: INNER.replace("from='juliet@capulet.lit'", "") })).toBe("breach reply-inner-from");
+      expect(accept(link, { inner: INNER.replace("from='juliet@capulet.lit'", "") }, 0)).toMatchObject({
+        kind: "reply",
+        reply: { attrs: { from: to } },
+      });
     }
   });
 
@@ -284,7 +287,7 @@ describe("the end of a request", () => {
     expect(link.expire("unknown", 0)).toBeUndefined();
   });
 
-  test("comes once for all when the link dies, and nothing is remembered", () => {
+  test("comes once for all when the link dies, and what comes later is late (D22)", () => {
     const link = entityLink();
     for (const token of ["1", "2", "3"]) ask(link, { token, now: Number(token) });
     accept(link, { outerId: "W2", inner: INNER.replace("h1", "unique-2") }, 5);
@@ -293,7 +296,8 @@ describe("the end of a request", () => {
       { token: "3", rule, elapsedMs: 7 },
     ]);
     expect(link.drain(10)).toEqual([]);
-    expect([link.pending, link.isOurs("W1"), link.isOurs("W2")]).toEqual([0, false, false]);
+    expect([link.pending, link.isOurs("W1"), link.isOurs("W2"), link.isOurs("W4")]).toEqual([0, true, true, false]);
+    expect(accept(link, { outerId: "W1" }, 11)).toEqual({ kind: "late" });
   });
 });
 
