@@ -155,6 +155,8 @@ export class StreamProxy {
   /** Listeners stop, links end in an orderly way within the shutdown deadline, then everything is closed. */
   close(): Promise<void> {
     if (this.#state !== "closed") this.#state = "draining";
+    // At once, so that who is told of the end finds the ports closed; a reload that is under way is closed after it.
+    this.#listeners.close();
     return this.#inTurn(() => this.#end());
   }
 

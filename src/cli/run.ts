@@ -88,9 +88,9 @@ function untilStopped(running: Running): Promise<void> {
 }
 
 async function drain({ log, proxy, env }: Running, signal: NodeJS.Signals): Promise<void> {
+  const closed = proxy.close();
   log.info({ event: "draining", signal, connections: proxy.connections }, "draining");
-  await notify(log, env, "--stopping");
-  await proxy.close();
+  await Promise.all([closed, notify(log, env, "--stopping")]);
   log.info({ event: "stopped" }, "stopped");
 }
 
