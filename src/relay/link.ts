@@ -70,6 +70,8 @@ export class Link implements Performer, LegOwner, CountedLink {
   /** Only while one of them runs. */
   #timers: Partial<Record<LinkTimer, NodeJS.Timeout>> | undefined;
   #ended: CloseReason | undefined;
+  /** When bytes came last, while the idle timer runs. */
+  #lastBytesAt = 0;
 
   /** Takes over `socket`. `onGone` is called once, when both legs are gone. */
   constructor(socket: Socket, origin: LinkOrigin, surroundings: LinkSurroundings, onGone: (link: Link) => void) {
@@ -175,6 +177,11 @@ export class Link implements Performer, LegOwner, CountedLink {
     }
     const ms = this.#surroundings.timeouts[lengths[timer]];
     if (ms <= 0) return;
+    if (timer === "idle") this.#lastBytesAt = performance.now();
+    this.#arm(timer, ms);
+  }
+
+  #arm(timer: LinkTimer, ms: number): void {
     this.#timers ??= {};
     this.#timers[timer] = setTimeout(expire, ms, this, timer);
   }
@@ -201,6 +208,14 @@ export class Link implements Performer, LegOwner, CountedLink {
 
   expired(timer: LinkTimer): void {
     this.clearTimer(timer);
+    if (timer === "idle") {
+      // Not refreshed with every chunk: the timer finds out how much of the silence is still to come.
+      const remainingMs = this.#surroundings.timeouts.idleMs - (performance.now() - this.#lastBytesAt);
+      if (remainingMs >= 1) {
+        this.#arm("idle", remainingMs);
+        return;
+      }
+    }
     this.#surroundings.turns.begin(this);
     this.#machine.timerExpired(timer);
     this.#surroundings.turns.end();
@@ -210,6 +225,7 @@ export class Link implements Performer, LegOwner, CountedLink {
 
   legBytes(leg: Leg, chunk: Buffer): void {
     const { turns } = this.#surroundings;
+    if (this.#timers?.idle !== undefined) this.#lastBytesAt = performance.now();
     turns.begin(this);
     this.#machine.bytes(leg.name, chunk);
     turns.end();

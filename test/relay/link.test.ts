@@ -276,14 +276,33 @@ describe("endings", () => {
 describe("timers", () => {
   test("a timer set again starts anew, and fires once", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
-    const { rig } = await bothEnds({ timeouts: { idleMs: 1000 } });
-    rig.link.setTimer("idle");
+    const { rig } = await bothEnds({ timeouts: { headerMs: 1000 } });
+    rig.link.setTimer("header");
     vi.advanceTimersByTime(900);
-    rig.link.setTimer("idle");
+    rig.link.setTimer("header");
     vi.advanceTimersByTime(900);
-    expect(rig.machine.told).not.toContain("expired idle");
+    expect(rig.machine.told).not.toContain("expired header");
     vi.advanceTimersByTime(5000);
-    expect(rig.machine.told.filter((line) => line === "expired idle")).toHaveLength(1);
+    expect(rig.machine.told.filter((line) => line === "expired header")).toHaveLength(1);
+  });
+
+  test("the idle timer counts from the last byte of either leg", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout", "performance"] });
+    const { rig, client, server } = await bothEnds({ timeouts: { idleMs: 1000 } });
+    rig.link.setTimer("idle");
+    for (const [from, to] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      vi.advanceTimersByTime(900);
+      const arrived = readUntil(to, " ");
+      from.write(" ");
+      await arrived;
+    }
+    vi.advanceTimersByTime(999);
+    expect(rig.machine.told).not.toContain("expired idle");
+    vi.advanceTimersByTime(1);
+    expect(rig.machine.told).toContain("expired idle");
   });
 
   test("a length of 0 means for ever", async () => {
