@@ -36,7 +36,12 @@ await measure(async (run) => {
   const stage = await setStage(run, LOAD_CORE);
   const { backend, certificate } = stage;
   const haproxy = await startHaproxy(run, backend.port, certificate, RELAY_CORE);
-  const caesura = await startCaesura(run, { backend: backend.port, certificate, cores: RELAY_CORE });
+  const caesura = await startCaesura(run, {
+    backend: backend.port,
+    componentBackend: backend.port,
+    certificate,
+    cores: RELAY_CORE,
+  });
   const node = await startNodeRelay(run, backend.port, undefined, RELAY_CORE);
   const contenders: readonly Contender[] = [
     contender("HAProxy", haproxy.process.pid, { port: haproxy.port }),

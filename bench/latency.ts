@@ -25,7 +25,12 @@ await measure(async (run) => {
   // Everything on the core of the relay; the pacer on the other.
   const { certificate, backend, generator } = await setStage(run, RELAY_CORE);
   const haproxy = await startHaproxy(run, backend.port, certificate, RELAY_CORE);
-  const caesura = await startCaesura(run, { backend: backend.port, certificate, cores: RELAY_CORE });
+  const caesura = await startCaesura(run, {
+    backend: backend.port,
+    componentBackend: backend.port,
+    certificate,
+    cores: RELAY_CORE,
+  });
   const node = await startNodeRelay(run, backend.port, undefined, RELAY_CORE);
   const ways = [
     { name: "no relay", port: backend.port },

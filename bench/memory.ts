@@ -69,7 +69,12 @@ await measure(async (run) => {
 async function measureOnce(run: Run, growths: readonly Growth[], way: Way): Promise<void> {
   const { certificate, backend, generator } = await setStage(run, LOAD_CORE);
   const haproxy = await startHaproxy(run, backend.port, certificate, RELAY_CORE);
-  const caesura = await startCaesura(run, { backend: backend.port, certificate, cores: RELAY_CORE });
+  const caesura = await startCaesura(run, {
+    backend: backend.port,
+    componentBackend: backend.port,
+    certificate,
+    cores: RELAY_CORE,
+  });
   await delay(SETTLE_MS);
   const relays = [
     { name: "HAProxy", relay: haproxy },

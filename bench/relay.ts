@@ -34,7 +34,12 @@ interface Contender {
 await measure(async (run) => {
   const { certificate, backend, generator } = await setStage(run, LOAD_CORE);
   const haproxy = await startHaproxy(run, backend.port, certificate, RELAY_CORE);
-  const caesura = await startCaesura(run, { backend: backend.port, certificate, cores: RELAY_CORE });
+  const caesura = await startCaesura(run, {
+    backend: backend.port,
+    componentBackend: backend.port,
+    certificate,
+    cores: RELAY_CORE,
+  });
   const node = await startNodeRelay(run, backend.port, undefined, RELAY_CORE);
   const nodeTls = await startNodeRelay(run, backend.port, certificate, RELAY_CORE);
   const tls = certificate.cert;

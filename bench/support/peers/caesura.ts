@@ -15,7 +15,7 @@ export interface Caesura extends Proxy {
 
 export interface CaesuraOptions {
   readonly backend: number;
-  /** The server's component port; absent: component links end at Caesura. */
+  /** The server's component port, the common case; absent: component links end at Caesura, which then routes for them. */
   readonly componentBackend?: number;
   readonly certificate: Certificate;
   readonly cores?: string;
@@ -26,12 +26,13 @@ export interface CaesuraOptions {
   readonly nodeOptions?: readonly string[];
 }
 
-const PROGRAM = fileURLToPath(new URL("../../../dist/cli/caesura.js", import.meta.url));
+/** The built program; `CAESURA` names that of another checkout, to compare two versions. */
+const PROGRAM = process.env["CAESURA"] ?? fileURLToPath(new URL("../../../dist/cli/caesura.js", import.meta.url));
 const DEFAULT_RULES = 10;
 
 /** Starts Caesura with a configuration made for this run; what it sets beyond the examples are limits that a bench would hit. */
 export async function startCaesura(run: Run, options: CaesuraOptions): Promise<Caesura> {
-  if (!existsSync(PROGRAM)) throw new Error("Caesura is not built: npm run build");
+  if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not there: npm run build`);
   const [port, tlsPort, componentPort, adminPort] = [
     await freePort(),
     await freePort(),
