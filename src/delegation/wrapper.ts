@@ -25,14 +25,11 @@ export interface Forwarded {
  * Source  XEP-0355 §4.3, XEP-0297 §3.2; protocol.md D20, D21, D24, R7.
  */
 export function wrap(iq: Element, outerId: string, forwarded: Forwarded, lang: string | undefined): Buffer {
-  const { domain: from, entity: to } = forwarded;
-  const wrapper = serialize(new Element("iq", { type: "set", from, to, id: outerId })).slice(0, -"/>".length);
-  const inner = new Element("iq");
-  // A copy: `iq` stays as it was. Not by the constructor, which loses an attribute `__proto__`.
-  inner.attrs = { ...iq.attrs, xmlns: NS.client, id: forwarded.innerId, from: forwarded.requester };
-  inner.children = iq.children;
-  if (lang !== undefined && attributeOf(iq, "xml:lang") === undefined) inner.attrs["xml:lang"] = lang;
-  return Buffer.from(`${wrapper}${OPENING}${serialize(inner, NS.forward)}${CLOSING}`);
+  const { domain, entity: to, requester: from, innerId: id } = forwarded;
+  const wrapper = serialize(new Element("iq", { type: "set", from: domain, to, id: outerId })).slice(0, -"/>".length);
+  const isSilent = lang === undefined || attributeOf(iq, "xml:lang") !== undefined;
+  const inner = isSilent ? { xmlns: NS.client, id, from } : { xmlns: NS.client, id, from, "xml:lang": lang };
+  return Buffer.from(`${wrapper}${OPENING}${serialize(iq, NS.forward, inner)}${CLOSING}`);
 }
 
 const OPENING = `><delegation xmlns="${NS.delegation}"><forwarded xmlns="${NS.forward}">`;

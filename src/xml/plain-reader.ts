@@ -24,7 +24,7 @@ export interface ElementEvents {
 export function readPlain(source: string, events: ElementEvents): boolean {
   if (source.includes("<!")) return false;
   const hasReferences = source.includes("&");
-  const hasSpace = /[\t\n]/.test(source);
+  const hasSpace = source.includes("\n") || source.includes("\t");
   const attributes: string[] = [];
   let at = 0;
   while (at < source.length) {

@@ -8,23 +8,33 @@ import type { Element } from "./tree.js";
  *
  * Shape   `contextNamespace` is the default namespace of the place where the text is put; the root names its own
  *         namespace unless it is that one. A subtree may be given: the namespace that it inherits is written out.
+ *         `replaced` holds attributes that the root gets in place of its own or besides, `xmlns` among them.
  * Cost    one pass; a value without special characters is copied.
  * Source  protocol.md X9. XML 1.0 §2.11 and §3.3.3 oblige a reader to turn CR into LF, and TAB and LF in an attribute
  *         into a space, unless they are written as references.
  */
-export function serialize(element: Element, contextNamespace = ""): string {
-  const namespace = namespaceOf(element);
+export function serialize(
+  element: Element,
+  contextNamespace = "",
+  replaced: Readonly<Record<string, string>> = NOTHING,
+): string {
+  const namespace = replaced["xmlns"] ?? namespaceOf(element);
   // The prefix `xml` needs no declaration, and must not get one as the default namespace (XML 1.0 names §3).
   const isDeclared = namespace === contextNamespace || element.name.startsWith("xml:");
-  return write(element, isDeclared ? undefined : namespace);
+  return write(element, isDeclared ? undefined : namespace, replaced);
 }
 
-function write(element: Element, namespace: string | undefined): string {
+const NOTHING: Readonly<Record<string, string>> = {};
+
+function write(element: Element, namespace: string | undefined, replaced: Readonly<Record<string, string>>): string {
   const { name, attrs, children } = element;
   let out = `<${name}`;
   if (namespace !== undefined) out += ` xmlns="${escapeAttribute(namespace)}"`;
+  for (const attribute in replaced) {
+    if (attribute !== "xmlns") out += ` ${attribute}="${escapeAttribute(replaced[attribute] ?? "")}"`;
+  }
   for (const attribute in attrs) {
-    if (attribute === "xmlns") continue;
+    if (attribute === "xmlns" || (replaced !== NOTHING && Object.hasOwn(replaced, attribute))) continue;
     const value: unknown = attrs[attribute];
     if (typeof value === "string") out += ` ${attribute}="${escapeAttribute(value)}"`;
     else if (typeof value === "number") out += ` ${attribute}="${value}"`;
@@ -36,7 +46,7 @@ function write(element: Element, namespace: string | undefined): string {
       out += escapeText(child);
     } else {
       const declared: unknown = child.attrs["xmlns"];
-      out += write(child, typeof declared === "string" ? declared : undefined);
+      out += write(child, typeof declared === "string" ? declared : undefined, NOTHING);
     }
   }
   return `${out}</${name}>`;

@@ -33,7 +33,7 @@ describe("the wrapper", () => {
       "<annoyed/><text>curse my nurse!</text></mood></item></publish></pubsub></iq>";
     expect(ask(entityLink(), { token: "1", iq })).toBe(
       '<iq type="set" from="capulet.lit" to="pubsub.capulet.lit" id="W1"><delegation xmlns="urn:xmpp:delegation:2">' +
-        '<forwarded xmlns="urn:xmpp:forward:0"><iq xmlns="jabber:client" from="juliet@capulet.lit/balcony" id="pep1" type="set">' +
+        '<forwarded xmlns="urn:xmpp:forward:0"><iq xmlns="jabber:client" id="pep1" from="juliet@capulet.lit/balcony" type="set">' +
         '<pubsub xmlns="http://jabber.org/protocol/pubsub"><publish node="http://jabber.org/protocol/mood"><item>' +
         '<mood xmlns="http://jabber.org/protocol/mood"><annoyed/><text>curse my nurse!</text></mood></item></publish></pubsub>' +
         "</iq></forwarded></delegation></iq>",

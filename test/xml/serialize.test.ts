@@ -71,6 +71,13 @@ describe("what is written", () => {
     expect(serialize(childElements(tree)[0] ?? tree)).toBe('<xml:a><b xmlns="jabber:client"/></xml:a>');
   });
 
+  test("gives the root other attributes, and leaves the tree as it was", () => {
+    const iq = parse("<iq id='1' type='get'><a id='2'/></iq>");
+    const written = serialize(iq, "urn:x", { xmlns: "urn:y", id: "<", to: "romeo" });
+    expect(written).toBe('<iq xmlns="urn:y" id="&lt;" to="romeo" type="get"><a id="2"/></iq>');
+    expect(serialize(iq, NS.client)).toBe('<iq id="1" type="get"><a id="2"/></iq>');
+  });
+
   test("leaves out attributes without a value, and writes numbers", () => {
     const tree = new Element("a", { none: undefined, nothing: null, max: 3 });
     expect(serialize(tree)).toBe('<a max="3"/>');
