@@ -146,6 +146,7 @@ export class EntityLink<T, R extends DelegatedNamespace = DelegatedNamespace & {
    * later link of the entity is late: `isOurs` still knows it.
    */
   drain(now: number): readonly Settled<T, R>[] {
+    this.#innerIds.clear();
     return [...this.#outstanding].map(([outerId, entry]) => this.#settle(outerId, entry, now, undefined));
   }
 

@@ -70,7 +70,7 @@ export function unwrap(wrapper: Element, forwarded: Forwarded): Unwrapped {
   const from = senderOfReply(attributeOf(inner, "from"), forwarded);
   if (from === undefined) return { code: "reply-inner-from" };
   const payload = childElements(inner);
-  if (!holdsOnly(inner, ...payload)) return { code: "reply-with-extra-content" };
+  if (inner.children.some(isWords)) return { code: "reply-with-extra-content" };
   const broken = payloadBreach(type, payload);
   if (broken !== undefined) return { code: broken };
 
@@ -78,8 +78,9 @@ export function unwrap(wrapper: Element, forwarded: Forwarded): Unwrapped {
   const reply = new Element("iq", { xmlns: NS.client, type, id: forwarded.originalId, to: forwarded.requester, from });
   const lang = levels.map((level) => attributeOf(level, "xml:lang")).find((one) => one !== undefined);
   if (lang !== undefined) reply.attrs["xml:lang"] = lang;
+  const bindings = bindingsOf(levels);
   for (const child of payload) {
-    bindPrefixes(child, levels);
+    bindPrefixes(child, bindings);
     reply.cnode(child);
   }
   return { type, reply };
@@ -121,25 +122,50 @@ function payloadBreach(type: "result" | "error", payload: readonly Element[]): B
 }
 
 /** Whether an element holds these children, white space, and nothing else. */
-function holdsOnly(element: Element, ...allowed: readonly (Element | undefined)[]): boolean {
+function holdsOnly(element: Element, only: Element, orElse?: Element): boolean {
   return element.children.every((child) =>
-    typeof child === "string" ? /^[ \t\n\r]*$/.test(child) : allowed.includes(child),
+    typeof child === "string" ? !isWords(child) : child === only || child === orElse,
   );
 }
 
-/** Declares on a payload the prefixes that its attributes use and that are declared further out, innermost first. */
-function bindPrefixes(payload: Element, levels: readonly Element[]): void {
+function isWords(child: Element | string): boolean {
+  return typeof child === "string" && !/^[ \t\n\r]*$/.test(child);
+}
+
+/** What prefixes mean within the innermost of some elements, each of which holds the one before it. */
+function bindingsOf(levels: readonly Element[]): ReadonlyMap<string, string> {
+  const bindings = new Map<string, string>();
   for (const level of levels) {
-    for (const attribute in level.attrs) {
-      if (!attribute.startsWith("xmlns:") || attributeOf(payload, attribute) !== undefined) continue;
-      const isUsed = usesPrefix(payload, attribute.slice("xmlns:".length));
-      if (isUsed) payload.attrs[attribute] = attributeOf(level, attribute);
+    for (const prefix of declaredBy(level)) {
+      if (!bindings.has(prefix)) bindings.set(prefix, attributeOf(level, `xmlns:${prefix}`) ?? "");
     }
+  }
+  return bindings;
+}
+
+/** Declares on a payload the prefixes that its attributes use and that were declared further out, and no others. */
+function bindPrefixes(payload: Element, bindings: ReadonlyMap<string, string>): void {
+  if (bindings.size === 0) return;
+  for (const prefix of unboundPrefixes(payload, new Set())) {
+    const namespace = bindings.get(prefix);
+    if (namespace !== undefined) payload.attrs[`xmlns:${prefix}`] = namespace;
   }
 }
 
-function usesPrefix(element: Element, prefix: string): boolean {
-  if (attributeOf(element, `xmlns:${prefix}`) !== undefined) return false;
-  for (const attribute in element.attrs) if (attribute.startsWith(`${prefix}:`)) return true;
-  return childElements(element).some((child) => usesPrefix(child, prefix));
+function unboundPrefixes(element: Element, bound: ReadonlySet<string>, found = new Set<string>()): Set<string> {
+  const declared = declaredBy(element);
+  const within = declared.length === 0 ? bound : new Set([...bound, ...declared]);
+  for (const attribute in element.attrs) {
+    const colon = attribute.indexOf(":");
+    const prefix = attribute.slice(0, Math.max(colon, 0));
+    if (prefix !== "" && prefix !== "xmlns" && !within.has(prefix)) found.add(prefix);
+  }
+  for (const child of childElements(element)) unboundPrefixes(child, within, found);
+  return found;
+}
+
+function declaredBy(element: Element): readonly string[] {
+  return Object.keys(element.attrs)
+    .filter((attribute) => attribute.startsWith("xmlns:"))
+    .map((attribute) => attribute.slice("xmlns:".length));
 }
