@@ -174,22 +174,15 @@ async function askForComponent(server: Upstream, name: string, deadlineMs: numbe
     await probe.open();
     probe.send(streamHeader(NS.component, name));
     const heard = await probe.hear();
-    if (heard.kind === "header" && (heard.attributes.get("id") ?? "") === "") {
-      return {
-        severity: "error",
-        message: `it gives no stream id to ${name}, so no handshake is possible (XEP-0114 §3).`,
-      };
+    // A server that does not know the component says so instead of its header, or right behind it.
+    const refused = heard.kind === "element" ? heard.element : await errorWithin(probe);
+    if (refused === undefined && heard.kind === "header" && (heard.attributes.get("id") ?? "") === "") {
+      const message = `it gives no stream id to ${name}, so no handshake is possible (XEP-0114 §3).`;
+      return { severity: "error", message };
     }
-    if (heard.kind === "element") return { severity: "error", message: refusal(heard.element, name) };
-    // A server that does not know the component says so right behind its header.
-    const refused = await errorWithin(probe);
-    return refused === undefined
-      ? { severity: "note", message: `it knows ${name}.` }
-      : {
-          severity: "error",
-          message: refusal(refused, name),
-          hint: `Add the component ${name} with its secret to the server's configuration.`,
-        };
+    if (refused === undefined) return { severity: "note", message: `it knows ${name}.` };
+    const hint = `Add the component ${name} with its secret to the server's configuration.`;
+    return { severity: "error", message: refusal(refused, name), hint };
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
     return { severity: "error", message: error.message };

@@ -171,6 +171,7 @@ function reasonOf(error: Error): string {
     ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "the certificate's authority is not trusted; name it in ca"],
     ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "the certificate's authority is not trusted; name it in ca"],
     ["ERR_TLS_CERT_ALTNAME_INVALID", "the certificate carries another name; see serverName"],
+    ["ERR_SSL_TLSV1_UNRECOGNIZED_NAME", "the server has no certificate with that name; see serverName"],
     ["CERT_HAS_EXPIRED", "the certificate has expired"],
     ["EPROTO", "the server does not speak TLS there"],
     ["ERR_SSL_WRONG_VERSION_NUMBER", "the server does not speak TLS there"],

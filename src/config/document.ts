@@ -1,5 +1,5 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, parseDocument, visit } from "yaml";
-import type { Document, Node, ParsedNode } from "yaml";
+import type { Document, Node } from "yaml";
 import type { Problem } from "./problem.js";
 import { formatPath } from "./source.js";
 import type { Complaint, DocumentPath, Position, Source } from "./source.js";
@@ -25,7 +25,8 @@ export class ConfigDocument {
     this.source = source;
     try {
       const document = parseDocument(source.text, {
-        uniqueKeys: isSameKey,
+        // Looked for below: the package compares each key with each.
+        uniqueKeys: false,
         prettyErrors: false,
         logLevel: "error",
         strict: true,
@@ -68,18 +69,35 @@ export class ConfigDocument {
   }
 
   #read(document: Document.Parsed): unknown {
-    let readable = true;
-    for (const error of [...document.errors, ...document.warnings]) {
-      const path = error.code === "DUPLICATE_KEY" ? pathOfKey(document.contents, error.pos[0]) : [];
-      if (error.code !== "DUPLICATE_KEY") readable = false;
-      this.#add(path, this.source.positionAt(error.pos[0]), describeYamlError(error.code, error.message, path));
+    for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
+      this.#add([], this.source.positionAt(pos[0]), describeYamlError(code, message));
     }
-    if (!readable) return undefined;
+    if (this.#problems.length > 0) return undefined;
     if (document.contents === null) {
       this.complain([], { code: "empty-file", message: "The file holds no configuration.", hint: startHint });
       return undefined;
     }
+    this.#checkKeys(document);
     return this.#checkNodes(document) ? document.toJS({ maxAliasCount: maxAliases }) : undefined;
+  }
+
+  /** Finds keys that are there twice, as they will be used: `1` and `"1"` are one key. */
+  #checkKeys(document: Document.Parsed): void {
+    visit(document, {
+      Map: (_, map) => {
+        const seen = new Set<string>();
+        for (const { key } of map.items) {
+          if (!isScalar(key)) continue;
+          const name = String(key.value);
+          const offset = key.range?.[0] ?? 0;
+          if (!seen.has(name)) seen.add(name);
+          else {
+            const path = pathOfKey(document.contents, offset);
+            this.#add(path, this.source.positionAt(offset), describeDuplicate(path));
+          }
+        }
+      },
+    });
   }
 
   /** Finds what `toJS` would throw at, or turn into something else without a word. */
@@ -161,11 +179,6 @@ function contains(tree: Node, wanted: Node): boolean {
   return found;
 }
 
-/** Keys are compared as they will be used: `1` and `"1"` are one key. */
-function isSameKey(a: ParsedNode, b: ParsedNode): boolean {
-  return a === b || (isScalar(a) && isScalar(b) && String(a.value) === String(b.value));
-}
-
 /** The path of the key that stands at an offset. */
 function pathOfKey(node: unknown, offset: number): DocumentPath {
   if (isMap(node)) {
@@ -185,18 +198,19 @@ function covers(node: unknown, offset: number): boolean {
   return isNode(node) && !!node.range && node.range[0] <= offset && offset < node.range[2];
 }
 
-function describeYamlError(code: string, message: string, path: DocumentPath): Complaint {
-  if (code === "DUPLICATE_KEY") {
-    const key = String(path.at(-1) ?? "");
-    if (path.at(-2) === "delegations") {
-      return {
-        code: "namespace-delegated-twice",
-        message: `The namespace ${key} is delegated twice.`,
-        hint: "One namespace has one managing entity; remove one of the two entries.",
-      };
-    }
+function describeDuplicate(path: DocumentPath): Complaint {
+  const key = String(path.at(-1) ?? "");
+  if (path.at(-2) !== "delegations") {
     return { code: "duplicate-key", message: `The key ${JSON.stringify(key)} is there twice in one mapping.` };
   }
+  return {
+    code: "namespace-delegated-twice",
+    message: `The namespace ${key} is delegated twice.`,
+    hint: "One namespace has one managing entity; remove one of the two entries.",
+  };
+}
+
+function describeYamlError(code: string, message: string): Complaint {
   if (code === "MULTIPLE_DOCS") {
     return { code: "yaml-syntax", message: "The file holds more than one YAML document; one is read." };
   }
