@@ -145,9 +145,7 @@ export class ClientSession implements Requester {
       return false;
     }
     if (kind !== FrameKind.iq) return true;
-    const { rules } = this.domain.settings;
-    // Several children are refused by whoever answers, so all of them must be looked at (RFC 6120 §8.2.3).
-    if (!rules.mayMatch(hash) && (childCount < 2 || rules.rules.length === 0)) return true;
+    if (!this.domain.mayMatch(hash, childCount)) return true;
     return this.#consider(parseElement(bytes, start, end, this.#up.framer.scope));
   }
 

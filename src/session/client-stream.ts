@@ -167,10 +167,10 @@ export class ClientStream {
       return name === "features" ? this.#features(element) : this.#streamError(element);
     }
     if (namespace === NS.sasl2 && name === "success") {
-      const { jid, isBound } = sasl2SuccessOf(parseElement(bytes, start, end, scope));
-      this.#step(isBound ? "sasl2-bound" : "sasl2-success");
-      if (isBound && this.#state === "bound") this.#bound(jid);
-      return true;
+      const { jid, isBound, isResumed } = sasl2SuccessOf(parseElement(bytes, start, end, scope));
+      if (!this.#step(isBound ? "sasl2-bound" : "sasl2-success")) return false;
+      if (isBound) this.#bound(jid);
+      return !isResumed || this.#step("resumed");
     }
     const event = serverEvent(namespace, name);
     return event === undefined || this.#step(event);
@@ -255,6 +255,9 @@ export class ClientStream {
       case "authenticated":
       case "bound":
         return true;
+      case "unnamed":
+        this.#negotiated();
+        return true;
       case "hold":
         up.hold();
         performer.pause("client");
@@ -280,8 +283,7 @@ export class ClientStream {
 
   #bound(address: string | undefined): void {
     const { hub, domain, up, down, performer, lang, settled } = this.#context;
-    performer.clearTimer("authentication");
-    performer.setTimer("idle");
+    this.#negotiated();
     const jid = address === undefined ? undefined : parseJid(address);
     if (jid?.resource === undefined || jid.local === undefined || jid.domain !== domain.name) {
       // Relayed without delegation: whose requests they would be is not known (protocol.md R2).
@@ -291,6 +293,12 @@ export class ClientStream {
     this.#session = new ClientSession({ hub, up, down, performer }, { jid, domain, lang }, settled);
     hub.addSession(this.#session);
     performer.report({ kind: "bound", domain: domain.name, jid: jid.full() });
+  }
+
+  #negotiated(): void {
+    const { performer } = this.#context;
+    performer.clearTimer("authentication");
+    performer.setTimer("idle");
   }
 
   /** Answers a negotiation that was not offered; the server does not hear of it. */
@@ -335,6 +343,7 @@ function clientEvent(namespace: string, name: string): NegotiationEvent | undefi
 }
 
 function serverEvent(namespace: string, name: string): NegotiationEvent | undefined {
+  if (namespace === NS.sm3 || namespace === NS.sm2) return name === "resumed" ? "resumed" : undefined;
   if (namespace === NS.sasl2) return name === "failure" ? "sasl2-failure" : undefined;
   if (namespace !== NS.sasl) return undefined;
   switch (name) {

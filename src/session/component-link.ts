@@ -282,8 +282,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
   /** True: the iq was the reply to a wrapper, or a request that a rule delegates. */
   #takesIq(bytes: Buffer, start: number, end: number): boolean {
     const { framer } = this.#up;
-    const { childNamespaceHash } = framer;
-    const mayMatch = this.#hub.mayMatch(childNamespaceHash);
+    const mayMatch = this.#hub.mayMatch(framer.childNamespaceHash, framer.childCount);
     const { attributes } = readHead(bytes, start, end, framer.scope);
     const type = attributes.get("type");
     if (type === "result" || type === "error") {

@@ -28,6 +28,15 @@ export class Domain {
     return !this.#settings.relaysComponents && this.#settings.components !== undefined;
   }
 
+  /**
+   * Whether a rule could take an iq with so many children, the first with this hash of its namespace. All of several
+   * children must be looked at, because whoever answers refuses them (RFC 6120 §8.2.3).
+   */
+  mayMatch(childNamespaceHash: number, childCount: number): boolean {
+    const { rules } = this.#settings;
+    return rules.mayMatch(childNamespaceHash) || (childCount > 1 && rules.rules.length > 0);
+  }
+
   /** Stanzas may be taken out of its clients' streams, or put in. */
   get takesStanzas(): boolean {
     return this.endsComponents || this.#settings.rules.rules.length > 0;

@@ -135,10 +135,10 @@ export class Hub {
     );
   }
 
-  /** Whether any domain could delegate an iq whose child's namespace has this hash. */
-  mayMatch(childNamespaceHash: number): boolean {
-    for (const { settings } of this.#domains.values()) {
-      if (settings.rules.mayMatch(childNamespaceHash)) return true;
+  /** Whether any domain could take an iq with so many children, the first with this hash of its namespace. */
+  mayMatch(childNamespaceHash: number, childCount: number): boolean {
+    for (const domain of this.#domains.values()) {
+      if (domain.mayMatch(childNamespaceHash, childCount)) return true;
     }
     return false;
   }

@@ -12,11 +12,17 @@ export function boundJidOf(iq: Element): string | undefined {
  * What a SASL2 `<success/>` says: the authorization identifier, and whether a resource was bound with it. Only then is
  * the identifier a full JID (XEP-0388 §2.6.1, XEP-0386 §3).
  */
-export function sasl2SuccessOf(success: Element): { readonly jid: string | undefined; readonly isBound: boolean } {
+export function sasl2SuccessOf(success: Element): {
+  readonly jid: string | undefined;
+  readonly isBound: boolean;
+  /** An earlier stream was resumed inline (XEP-0198 §9). */
+  readonly isResumed: boolean;
+} {
   const jid = textOf(findChild(success, "authorization-identifier", NS.sasl2));
   const isBound =
     findChild(success, "bound", NS.bind2) !== undefined || findChild(success, "bound", NS.bind2Later) !== undefined;
-  return { jid, isBound };
+  const isResumed = [NS.sm3, NS.sm2].some((namespace) => findChild(success, "resumed", namespace) !== undefined);
+  return { jid, isBound, isResumed };
 }
 
 function textOf(element: Element | undefined): string | undefined {

@@ -16,7 +16,9 @@ export type NegotiationState =
   | "iq-auth"
   | "authenticated"
   | "binding"
-  | "bound";
+  | "bound"
+  /** The server took the stream for the rest of an earlier one (XEP-0198 §5): there is a resource, and its JID is not told. */
+  | "resumed";
 
 export type NegotiationEvent =
   // from the client
@@ -35,11 +37,21 @@ export type NegotiationEvent =
   | "sasl2-failure"
   | "bind-result"
   | "bind-error"
+  | "resumed"
   | "iq-auth-result"
   | "iq-auth-error";
 
 /** What must be done besides relaying the element: hold or release the client's bytes, or start both streams anew. */
-export type NegotiationAction = "relay" | "hold" | "release" | "restart" | "authenticated" | "bound" | "fault";
+export type NegotiationAction =
+  | "relay"
+  | "hold"
+  | "release"
+  | "restart"
+  | "authenticated"
+  | "bound"
+  /** Nothing more is to come, and no JID is known: the stream is relayed without delegation (protocol.md R2). */
+  | "unnamed"
+  | "fault";
 
 type Step = readonly [next: NegotiationState, action: NegotiationAction];
 type Row = Readonly<Record<NegotiationEvent, Step>>;
@@ -63,6 +75,7 @@ function row(state: NegotiationState, steps: Partial<Record<NegotiationEvent, St
     "sasl2-failure": relay,
     "bind-result": relay,
     "bind-error": relay,
+    resumed: fault,
     "iq-auth-result": relay,
     "iq-auth-error": relay,
     ...steps,
@@ -99,17 +112,19 @@ export const NEGOTIATION: Readonly<Record<NegotiationState, Row>> = {
   "iq-auth": row("iq-auth", {
     "sasl-auth": HOLD,
     // XEP-0078 §3.1: the answer names no JID, so the stream is authenticated but never known to be bound.
-    "iq-auth-result": ["authenticated", "authenticated"],
+    "iq-auth-result": ["authenticated", "unnamed"],
     "iq-auth-error": ["open", "relay"],
   }),
   authenticated: row("authenticated", {
     "bind-request": ["binding", "relay"],
+    resumed: ["resumed", "unnamed"],
   }),
   binding: row("binding", {
     "bind-result": ["bound", "bound"],
     "bind-error": ["authenticated", "relay"],
   }),
   bound: row("bound", {}),
+  resumed: row("resumed", {}),
 };
 
 /** Looks a step up: `(state, event) → (state, action)`. */
@@ -118,5 +133,5 @@ export function negotiate(state: NegotiationState, event: NegotiationEvent): Ste
 }
 
 export function isAuthenticated(state: NegotiationState): boolean {
-  return state === "authenticated" || state === "binding" || state === "bound";
+  return state === "authenticated" || state === "binding" || state === "bound" || state === "resumed";
 }

@@ -237,10 +237,21 @@ describe("negotiation", () => {
     link.client("<iq type='set' id='l'><query xmlns='jabber:iq:auth'><username>juliet</username></query></iq>");
     link.server("<iq type='result' id='l'/>");
     expect(link.events.map(({ kind }) => kind)).toContain("authenticated");
+    expect([...link.timers]).toEqual(["idle"]);
     const request = `<iq type='get' id='p'><pubsub xmlns='${NAMESPACE}'/></iq>`;
     link.forget();
     link.client(request);
     expect(link.take("server")).toBe(request);
+  });
+
+  test("of a resumed stream ends without binding where stream management passes (XEP-0198 §5)", () => {
+    const link = opened();
+    login(link);
+    link.client("<resume xmlns='urn:xmpp:sm:3' previd='x' h='1'/>");
+    link.server("<resumed xmlns='urn:xmpp:sm:3' previd='x' h='0'/>");
+    expect(link.take("server")).toContain("<resume xmlns='urn:xmpp:sm:3' previd='x' h='1'/>");
+    expect([...link.timers]).toEqual(["idle"]);
+    expect(link.faults).toEqual([]);
   });
 
   test("keeps the small limit until the client is authenticated (R8)", () => {
