@@ -18,6 +18,8 @@ export interface ExplainOptions {
   readonly config: string;
   readonly from: string;
   readonly domain?: string;
+  /** `xml:lang` of the stream header. */
+  readonly lang?: string;
 }
 
 /** Stands where the proxy puts an unguessable id. */
@@ -48,6 +50,9 @@ export async function explain(options: ExplainOptions, terminal: Terminal): Prom
     stderr.write(`error: ${domain}\n`);
     return exitCode.usage;
   }
+  if (sender.local !== undefined && sender.resource === undefined) {
+    stderr.write(`note: a client has a full JID once it is bound, for example ${sender.bare()}/balcony\n`);
+  }
   const { config } = loaded;
   const isComponent = sender.local === undefined;
   const limits = framerLimits(config, isComponent);
@@ -55,7 +60,7 @@ export async function explain(options: ExplainOptions, terminal: Terminal): Prom
   const contentNamespace = isComponent ? NS.component : NS.client;
   const { frames, scope, fault, isUnfinished } = readStanzas(input, contentNamespace, domain.name, limits);
 
-  const story = new Story(domain, sender, scope, terminal);
+  const story = new Story(domain, sender, options.lang, scope, terminal);
   for (const frame of frames) story.tell(frame);
   if (fault !== undefined) {
     const { code, condition, source } = fault.fault;
@@ -74,13 +79,15 @@ export async function explain(options: ExplainOptions, terminal: Terminal): Prom
 class Story {
   readonly #domain: DomainConfig;
   readonly #sender: Jid;
+  readonly #lang: string | undefined;
   readonly #rules: RuleTable;
   readonly #scope: NamespaceScope;
   readonly #terminal: Terminal;
 
-  constructor(domain: DomainConfig, sender: Jid, scope: NamespaceScope, terminal: Terminal) {
+  constructor(domain: DomainConfig, sender: Jid, lang: string | undefined, scope: NamespaceScope, terminal: Terminal) {
     this.#domain = domain;
     this.#sender = sender;
+    this.#lang = lang;
     this.#rules = RuleTable.compile(domain.name, domain.delegations);
     this.#scope = scope;
     this.#terminal = terminal;
@@ -126,7 +133,7 @@ class Story {
           iq,
           requester: this.#sender.full(),
           domain: this.#domain.name,
-          lang: undefined,
+          lang: this.#lang,
           rule,
           token: undefined,
           now: 0,

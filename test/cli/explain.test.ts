@@ -27,6 +27,14 @@ describe("caesura explain", () => {
     expect(stdout).toContain('to="&#9;"');
   });
 
+  test("gives the wrapped stanza the language of the stream (RFC 6120 §8.1.5), and asks for a full JID", async () => {
+    const stanza = "<iq type='get' id='a1'><query xmlns='urn:xmpp:mam:2' node='n'/></iq>";
+    const { code, stdout, stderr } = await explain(stanza, "juliet@capulet.lit", "--lang", "it");
+    expect(code).toBe(0);
+    expect(stdout).toContain('xml:lang="it"');
+    expect(stderr).toMatch(/^note: .*juliet@capulet\.lit\/balcony\n$/);
+  });
+
   test("says which filtering attribute is missing, and shows the stanza unchanged (XEP-0355 §4.3)", async () => {
     const stanza = "<iq  type='get' id='a1'><m:query xmlns:m='urn:xmpp:mam:2'/></iq >";
     const { code, stdout } = await explain(stanza);
