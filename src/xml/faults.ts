@@ -57,6 +57,7 @@ export const xmlFaults = {
   tooManyAttributes: entry("too-many-attributes", "policy-violation", "RFC 6120 §13.12, §4.9.3.14"),
   tooManyChildren: entry("too-many-children", "policy-violation", "RFC 6120 §13.12, §4.9.3.14"),
   nameTooLong: entry("name-too-long", "policy-violation", "RFC 6120 §13.12, §4.9.3.14"),
+  tooManyPrefixes: entry("too-many-prefixes", "policy-violation", "RFC 6120 §13.12, §4.9.3.14"),
 } as const satisfies Record<string, XmlFaultEntry>;
 
 export type XmlFaultName = keyof typeof xmlFaults;

@@ -1,9 +1,10 @@
 import { Buffer } from "node:buffer";
+import { UsageError } from "../xmpp/index.js";
 import { xmlFaults } from "./faults.js";
 import type { FramerLimits, FrameSink, NamespaceScope } from "./frame.js";
 import { FrameKind } from "./frame.js";
-import { namespaceHash } from "./hash.js";
-import { Lexer } from "./lexer.js";
+import { readHead } from "./head.js";
+import { LIST_STRIDE, PIECE_BYTES, ScannedStream, scanner } from "./scanner.js";
 
 export interface FramerOptions {
   readonly contentNamespace: "jabber:client" | "jabber:component:accept";
@@ -12,24 +13,38 @@ export interface FramerOptions {
 
 /**
  * Cuts one stream into frames and refuses what is not restricted XML. Frames follow one another without a gap: each
- * byte of the stream belongs to one. The white space after `streamEnd` is reported as well.
+ * byte of the stream belongs to one. White space behind `streamEnd` is reported as well.
+ *
+ * What it must guarantee: whatever it passes, every reader of the stream cuts in the same places and calls by the same
+ * names; and it says the same however the stream was cut.
+ *
+ * The way chosen: a lexer in WebAssembly that looks at sixteen bytes at a time (`src/xml/wasm`) reads a copy of the chunk
+ * and lists the frames that end in it; here the list is gone through. The lexer can stop at any byte and goes on from
+ * there, so that no byte is looked at twice, but for what follows a frame in which the sink halts, restarts or changes
+ * limits. There is one lexer for all streams (`scanner.ts`); a framer between two frames holds nothing but what the
+ * stream header said, and that is shared.
+ *
+ * The way rejected: the same in plain JavaScript is half as quick (docs/decisions/0002). The plainest version of it, one
+ * byte at a time, lives on in the tests, where both have to agree.
  */
 export class Framer {
-  readonly #contentNamespace: FramerOptions["contentNamespace"];
-  #limits: FramerLimits;
-  #lexer: Lexer;
+  readonly #stream: ScannedStream;
   #scope: NamespaceScope = emptyScope;
   #isBroken = false;
+  #isScanning = false;
+  /** What `sink.frame` asked for: the rest of the list is void then. */
+  #isInterrupted = false;
   #isHalted = false;
+  #isRestarted = false;
   /** Stream offset of the first byte of the chunk. */
   #chunkOffset = 0;
   #held: Buffer | undefined;
   #heldLength = 0;
+  #childCount = 0;
+  #childNamespaceHash = 0;
 
   constructor(options: FramerOptions) {
-    this.#contentNamespace = options.contentNamespace;
-    this.#limits = options.limits;
-    this.#lexer = new Lexer(options.contentNamespace, options.limits);
+    this.#stream = new ScannedStream(options.contentNamespace === "jabber:client" ? 0 : 1, options.limits);
   }
 
   /** Declarations of the stream header; empty before it. */
@@ -39,13 +54,12 @@ export class Framer {
 
   /** Child elements of the iq that is being reported. Only inside `sink.frame` of kind iq. */
   get childCount(): number {
-    return this.#lexer.childCount;
+    return this.#childCount;
   }
 
   /** `namespaceHash` of the namespace of that iq's first child; 0 without one. Only inside `sink.frame` of kind iq. */
   get childNamespaceHash(): number {
-    const namespace = this.#lexer.childNamespace;
-    return namespace === undefined ? 0 : namespaceHash(Buffer.from(namespace, "latin1").toString("utf8"));
+    return this.#childNamespaceHash;
   }
 
   /** Bytes of an unfinished frame that are kept until the rest comes. */
@@ -55,23 +69,27 @@ export class Framer {
 
   /** Ends the running `scan` behind the frame that is being reported. Only inside `sink.frame`. */
   halt(): void {
+    this.#isInterrupted = true;
     this.#isHalted = true;
   }
 
   /** The next byte begins a new stream (RFC 6120 §4.3.3). Inside `sink.frame`: the byte behind that frame. */
   restart(): void {
-    this.#lexer = new Lexer(this.#contentNamespace, this.#limits);
-    this.#scope = emptyScope;
+    this.#isInterrupted = true;
+    this.#isRestarted = true;
     this.#isBroken = false;
+    this.#scope = emptyScope;
+    this.#stream.context = undefined;
+    this.#stream.isEnded = false;
+    scanner.release(this.#stream);
     this.#chunkOffset = 0;
-    this.#held = undefined;
-    this.#heldLength = 0;
+    this.#dropHeld();
   }
 
   /** Holds from the next byte on, also for a frame that has begun. */
   setLimits(limits: FramerLimits): void {
-    this.#limits = limits;
-    this.#lexer.limits = limits;
+    this.#isInterrupted = true;
+    this.#stream.limits = limits;
   }
 
   /**
@@ -81,56 +99,86 @@ export class Framer {
    *         given in a joined copy, which nobody writes into again.
    * Returns bytes consumed: all of the chunk, or up to the end of the frame in which `halt` was called, or up to and
    *         including the byte that broke a rule; 0 after a fault, until `restart`.
+   * Cost    every byte is looked at once, however the stream is cut; no object is made for a frame.
    * Errors  never throws on peer input. A breach is one call of `sink.fault`, the last.
    * Source  RFC 6120 §4.2 (header), §11.1 (restricted XML), §11.6 (UTF-8), §13.12 (size).
    */
   scan(chunk: Buffer, sink: FrameSink): number {
     if (this.#isBroken) return 0;
+    if (this.#isScanning) throw new UsageError("a framer is scanned from within its own sink");
+    this.#isScanning = true;
     this.#isHalted = false;
+    this.#isRestarted = false;
+    const stream = this.#stream;
+    /** Where the unfinished frame begins in the chunk, and where scanning has come to. */
     let start = 0;
     let at = 0;
     while (at < chunk.length && !this.#isHalted) {
-      const lexer = this.#lexer;
-      const isWhitespace = lexer.isBetween && isSpace(chunk[at]);
-      const isFull = !isWhitespace && this.#heldLength + at - start >= this.#limits.maxFrameBytes;
-      const step = isFull ? "frameTooLarge" : lexer.step(chunk[at] ?? 0);
-      at++;
-      if (typeof step === "string") {
-        this.#isBroken = true;
-        this.#held = undefined;
-        this.#heldLength = 0;
-        sink.fault({ kind: "xml", ...xmlFaults[step], offset: this.#chunkOffset + at - 1 });
-        return at;
+      const piece = at;
+      const end = Math.min(chunk.length, piece + PIECE_BYTES);
+      const count = scanner.scan(stream, chunk, piece, end, this.#heldLength + piece - start);
+      at = piece + scanner.consumed;
+      const { fault } = scanner;
+      this.#isInterrupted = false;
+      for (let index = 0; index < count; index++) {
+        const list = stream.keptList ?? scanner.list;
+        const entry = index * LIST_STRIDE;
+        const kind = kinds[list[entry] ?? 0] ?? FrameKind.nonza;
+        const frameEnd = piece + (list[entry + 1] ?? 0);
+        if (kind === FrameKind.iq) {
+          this.#childCount = list[entry + 2] ?? 0;
+          this.#childNamespaceHash = (list[entry + 3] ?? 0) >>> 0;
+        } else if (kind === FrameKind.streamHeader) stream.context = scanner.takeContext();
+        else if (kind === FrameKind.streamEnd) stream.isEnded = true;
+        this.#report(kind, chunk, start, frameEnd, sink);
+        start = frameEnd;
+        if (!this.#isInterrupted) continue;
+        at = frameEnd;
+        if (this.#isRestarted) this.#chunkOffset = -at;
+        this.#isRestarted = false;
+        scanner.release(stream);
+        break;
       }
-      if (isWhitespace) {
-        while (at < chunk.length && isSpace(chunk[at])) at++;
-        sink.frame(FrameKind.whitespace, chunk, start, at);
-      } else if (step === 1) this.#frame(chunk, start, at, lexer.kind, sink);
-      else continue;
-      if (this.#lexer !== lexer) this.#chunkOffset = -at;
-      start = at;
+      scanner.leaveList();
+      stream.keptList = undefined;
+      if (fault > 0 && !this.#isInterrupted) {
+        this.#isScanning = false;
+        this.#break(fault, at, sink);
+        return at + 1;
+      }
     }
     if (start < at) this.#hold(chunk, start);
     this.#chunkOffset += at;
+    this.#isScanning = false;
     return at;
   }
 
-  #frame(chunk: Buffer, start: number, end: number, kind: FrameKind, sink: FrameSink): void {
-    if (kind === FrameKind.streamHeader) this.#scope = scopeOf(this.#lexer);
+  #report(kind: FrameKind, chunk: Buffer, start: number, end: number, sink: FrameSink): void {
     if (this.#held === undefined) {
+      if (kind === FrameKind.streamHeader) this.#scope = scopeOf(chunk, start, end);
       sink.frame(kind, chunk, start, end);
       return;
     }
-    this.#hold(chunk.subarray(0, end), start);
+    this.#hold(chunk, start, end);
     const joined = this.#held;
     const length = this.#heldLength;
-    this.#held = undefined;
-    this.#heldLength = 0;
+    this.#dropHeld();
+    if (kind === FrameKind.streamHeader) this.#scope = scopeOf(joined, 0, length);
     sink.frame(kind, joined, 0, length);
   }
 
-  #hold(chunk: Buffer, start: number): void {
-    const length = this.#heldLength + chunk.length - start;
+  #break(fault: number, at: number, sink: FrameSink): void {
+    this.#isBroken = true;
+    this.#dropHeld();
+    scanner.release(this.#stream);
+    const entry = faultEntries[fault - 1];
+    if (entry === undefined) throw new UsageError(`the scanner knows a fault ${fault}`);
+    sink.fault({ kind: "xml", ...entry, offset: this.#chunkOffset + at });
+  }
+
+  /** Keeps `chunk[start, end)` in a buffer of our own, so that an unfinished frame pins no buffer of a socket. */
+  #hold(chunk: Buffer, start: number, end = chunk.length): void {
+    const length = this.#heldLength + end - start;
     if (this.#held === undefined || this.#held.length < length) {
       const larger = Buffer.allocUnsafeSlow(
         this.#held === undefined ? length : Math.max(length, 2 * this.#held.length),
@@ -138,22 +186,26 @@ export class Framer {
       this.#held?.copy(larger, 0, 0, this.#heldLength);
       this.#held = larger;
     }
-    chunk.copy(this.#held, this.#heldLength, start);
+    chunk.copy(this.#held, this.#heldLength, start, end);
     this.#heldLength = length;
+  }
+
+  #dropHeld(): void {
+    this.#held = undefined;
+    this.#heldLength = 0;
   }
 }
 
 const emptyScope: NamespaceScope = new Map();
+const kinds = Object.values(FrameKind);
+const faultEntries = Object.values(xmlFaults);
 
-function scopeOf(lexer: Lexer): NamespaceScope {
-  return new Map(
-    lexer.bindings.map(({ prefix, namespace }) => [
-      Buffer.from(prefix, "latin1").toString("utf8"),
-      Buffer.from(namespace, "latin1").toString("utf8"),
-    ]),
-  );
-}
-
-function isSpace(c: number | undefined): boolean {
-  return c === 0x20 || c === 0x09 || c === 0x0a || c === 0x0d;
+/** The declarations of a stream header. */
+function scopeOf(bytes: Buffer, start: number, end: number): NamespaceScope {
+  const scope = new Map<string, string>();
+  for (const [name, value] of readHead(bytes, start, end, emptyScope).attributes) {
+    if (name === "xmlns") scope.set("", value);
+    else if (name.startsWith("xmlns:")) scope.set(name.slice("xmlns:".length), value);
+  }
+  return scope;
 }

@@ -1,12 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { Framer, namespaceHash, xmlFaults } from "../../src/xml/index.js";
 import { forEachCut } from "../support/for-each-cut.js";
+import { PlainFramer } from "../support/plain-framer.js";
 import type { FixtureInput } from "./framer-fixtures.js";
 import { contentNamespaces, readFixtures } from "./framer-fixtures.js";
 import type { FramerClass, RecordedFrame } from "./framer-record.js";
 import { record } from "./framer-record.js";
 
-const framers: readonly [name: string, FramerClass][] = [["framer", Framer]];
+const framers: readonly [name: string, FramerClass][] = [
+  ["framer", Framer],
+  ["plain framer", PlainFramer],
+];
 const fixtures = readFixtures();
 const trailing = Buffer.from("<presence xmlns='urn:x' a=\"b\"/>\n");
 

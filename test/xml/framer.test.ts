@@ -1,11 +1,15 @@
 import { describe, expect, test } from "vitest";
 import type { FrameSink, XmlFault } from "../../src/xml/index.js";
 import { FrameKind, Framer, namespaceHash } from "../../src/xml/index.js";
+import { PlainFramer } from "../support/plain-framer.js";
 import { fixtureLimits, headerOf } from "./framer-fixtures.js";
 import type { FramerClass } from "./framer-record.js";
 import { record } from "./framer-record.js";
 
-const framers: readonly [name: string, FramerClass][] = [["framer", Framer]];
+const framers: readonly [name: string, FramerClass][] = [
+  ["framer", Framer],
+  ["plain framer", PlainFramer],
+];
 const header = headerOf("jabber:client");
 const options = { contentNamespace: "jabber:client", limits: fixtureLimits } as const;
 
