@@ -257,25 +257,26 @@ export class ClientLink implements LinkMachine, LinkStats {
   /** What must not happen while a framer is at work: upgrades, and reading on the other leg. */
   #afterBytes(): void {
     if (this.#teardown.hasEnded) return;
-    if (this.#phase === "securing" && this.#up.isHeld() && this.#serverTls === undefined) this.#startClientTls();
+    if (this.#phase === "securing" && this.#up.isHeld()) this.#startClientTls();
     if (this.#phase === "server-tls" && this.#serverTls?.isAgreed === true) this.#startServerTls(this.#serverTls);
     this.#stream?.afterBytes();
     if (this.#clientFinished) this.#passClientFinish();
   }
 
   #startClientTls(): void {
-    if (this.#up.hasUnread) {
+    if (this.#up.hasUnreadContent) {
       // RFC 6120 §5.4.3.3: bytes behind <starttls/> would be read as if they had come through TLS.
       this.#breach("bytes-behind-starttls");
       return;
     }
+    this.#up.discardUnread();
     this.#performer.send("client", Buffer.from(`<proceed xmlns='${NS.tls}'/>`));
     this.#performer.setTimer("tls");
     this.#performer.startTls("client", this.#domain?.name);
   }
 
   #startServerTls(negotiation: ServerTls): void {
-    if (this.#down.hasUnread) {
+    if (this.#down.hasUnreadContent) {
       this.#performer.report(faultEvent("server", "bytes-behind-proceed"));
       this.#serverUnreachable();
       return;

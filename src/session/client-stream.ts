@@ -268,7 +268,7 @@ export class ClientStream {
       case "restart":
         // RFC 6120 §6.4.6: the next byte of either side begins a new stream.
         down.framer.restart();
-        up.framer.restart();
+        up.restart();
         teardown.streamForgotten("client");
         teardown.streamForgotten("server");
         this.#mayRelease = true;

@@ -36,6 +36,7 @@ export class Pump implements FrameSink {
   #runEnd = 0;
   #state: "flowing" | "held" | "stopped" = "flowing";
   #unread: Buffer[] | undefined;
+  #skipsWhitespace = false;
 
   constructor(
     legs: { readonly from: LegName; readonly to: LegName },
@@ -55,6 +56,11 @@ export class Pump implements FrameSink {
     return this.#unread !== undefined;
   }
 
+  /** The same, but for white space, which nobody can read as anything. */
+  get hasUnreadContent(): boolean {
+    return this.#unread?.some((chunk) => contentStart(chunk) < chunk.length) === true;
+  }
+
   /** Reads a chunk. The chunk is the pump's from now on: the caller does not write into it again. */
   feed(chunk: Buffer): void {
     if (this.#state === "stopped") return;
@@ -62,9 +68,20 @@ export class Pump implements FrameSink {
       (this.#unread ??= []).push(chunk);
       return;
     }
-    const consumed = this.framer.scan(chunk, this);
+    const bytes = this.#skipsWhitespace ? this.#withoutWhitespace(chunk) : chunk;
+    const consumed = this.framer.scan(bytes, this);
     this.flush();
-    if (consumed < chunk.length && this.isHeld()) (this.#unread ??= []).push(chunk.subarray(consumed));
+    if (consumed < bytes.length && this.isHeld()) (this.#unread ??= []).push(bytes.subarray(consumed));
+  }
+
+  /**
+   * The next byte begins a new stream. White space before it is dropped: some clients write a line end behind each
+   * element, and the one behind SASL's last belongs to the old stream, wherever it arrives.
+   * COMPAT(go-xmpp 0.0.1, a line end behind `<auth/>`): stays, since RFC 6120 §11.7 allows it.
+   */
+  restart(): void {
+    this.framer.restart();
+    this.#skipsWhitespace = true;
   }
 
   /** Looks at nothing behind the present frame until `release`. */
@@ -150,8 +167,23 @@ export class Pump implements FrameSink {
     this.#judge.broken(this, fault);
   }
 
+  #withoutWhitespace(chunk: Buffer): Buffer {
+    const start = contentStart(chunk);
+    this.#skipsWhitespace = start === chunk.length;
+    return chunk.subarray(start);
+  }
+
   // A method, because `scan` changes the state behind the compiler's back.
   isHeld(): boolean {
     return this.#state === "held";
   }
 }
+
+/** Where the first byte stands that is no white space of XML; the length, if there is none. */
+function contentStart(chunk: Buffer): number {
+  let at = 0;
+  while (at < chunk.length && WHITESPACE.has(chunk[at] ?? 0)) at++;
+  return at;
+}
+
+const WHITESPACE: ReadonlySet<number> = new Set([0x09, 0x0a, 0x0d, 0x20]);

@@ -28,7 +28,7 @@ describe("before TLS", () => {
     expect(link.take("server")).toBe(clientHeader("fr"));
   });
 
-  test.each(["<iq type='get' id='1'/>", AUTH, "<", " "])(
+  test.each(["<iq type='get' id='1'/>", AUTH, "<", " x"])(
     "bytes behind <starttls/> (%j) end the stream and never survive the upgrade (A6, P1)",
     (behind) => {
       const link = plainWorld().client("starttls");
@@ -38,6 +38,15 @@ describe("before TLS", () => {
       expect(link.faults).toEqual(["bytes-behind-starttls"]);
     },
   );
+
+  test("white space behind <starttls/> is dropped, for some clients write a line end behind each element", () => {
+    const link = plainWorld().client("starttls");
+    link.client(`${clientHeader()}${STARTTLS}\r\n`);
+    expect(link.actions).toEqual(["startTls client capulet.lit"]);
+    link.machine.secured("client");
+    link.client(clientHeader()).connected();
+    expect(link.take("server")).toBe(clientHeader());
+  });
 
   test("SASL is refused with encryption-required (RFC 6120 §6.5.4, A5)", () => {
     const link = plainWorld().client("starttls");
@@ -177,6 +186,21 @@ describe("negotiation", () => {
       clientHeader() + "<iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>",
     );
     expect(link.paused.has("client")).toBe(false);
+  });
+
+  test("drops white space behind the last element of SASL, before or after its success", () => {
+    for (const [before, after] of [
+      ["\n", ""],
+      ["", " \n"],
+      ["\n", "\n"],
+    ]) {
+      const link = opened();
+      link.client(AUTH + before);
+      link.server(SUCCESS);
+      link.client(`${after ?? ""}${clientHeader()} <presence/>`);
+      expect(link.take("server")).toBe(`${AUTH}${clientHeader()} <presence/>`);
+      expect(link.faults).toEqual([]);
+    }
   });
 
   test("goes on after a challenge and after a failure without a restart", () => {
