@@ -1,6 +1,15 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
-import { Framer, FrameKind, type NamespaceScope, parseElement, serialize } from "../../src/xml/index.js";
+import {
+  attributeOf,
+  childElements,
+  Framer,
+  FrameKind,
+  type NamespaceScope,
+  parseElement,
+  serialize,
+} from "../../src/xml/index.js";
+import { isNameCharacter, isNameStart } from "../../src/xml/names.js";
 import { parseWithSax } from "../../src/xml/tree.js";
 import { NS } from "../../src/xmpp/index.js";
 import { element, modelOf, render } from "./tree-model.js";
@@ -27,46 +36,40 @@ function framed(input: Buffer): { readonly bytes: Buffer; readonly scope: Namesp
 
 const token = fc.constantFrom(
   ..."<>/='\"&;:\n\r\t ".split(""),
-  ...[
-    "<a>",
-    "</a>",
-    "<a/>",
-    "<![CDATA[",
-    "]]>",
-    "<!--",
-    "<?",
-    "&lt;",
-    "&#10;",
-    "&#x1F339;",
-    "&nbsp;",
-    "xmlns=",
-    "xmlns:p=",
-  ],
-  ...[
-    "p:",
-    "xml:",
-    "xmlns:",
-    "__proto__",
-    "constructor",
-    "urn:x",
-    "''",
-    " k='v'",
-    "\u00e9",
-    "\u{1f339}",
-    "\ud800",
-    "\u0001",
-  ],
-  ...[
-    "stream:",
-    "<p:a p:k='v'/>",
-    "<xml:a/>",
-    "<a xmlns=''>",
-    " xml:lang='en'",
-    " p:k='w'",
-    " k='x'",
-    "\u3005",
-    "\u20d0",
-  ],
+  "<a>",
+  "</a>",
+  "<a/>",
+  "<![CDATA[",
+  "]]>",
+  "<!--",
+  "<?",
+  "&lt;",
+  "&#10;",
+  "&#x1F339;",
+  "&nbsp;",
+  "xmlns=",
+  "xmlns:p=",
+  "p:",
+  "xml:",
+  "xmlns:",
+  "__proto__",
+  "constructor",
+  "urn:x",
+  "''",
+  " k='v'",
+  "\u00e9",
+  "\u{1f339}",
+  "\ud800",
+  "\u0001",
+  "stream:",
+  "<p:a p:k='v'/>",
+  "<xml:a/>",
+  "<a xmlns=''>",
+  " xml:lang='en'",
+  " p:k='w'",
+  " k='x'",
+  "\u3005",
+  "\u20d0",
 );
 const edit = fc.record({
   at: fc.nat(1000),
@@ -95,22 +98,26 @@ test("what the framer passes becomes one tree by either reader, and is written a
         expect(again && modelOf(parseElement(again.bytes, 0, again.bytes.length, again.scope))).toEqual(meaning);
       }
     }),
-    { numRuns: Number(process.env["TREE_RUNS"] ?? 1500) },
+    { numRuns: 800 },
   );
   expect(passed).toBeGreaterThan(100);
 });
 
 test("every character that the framer lets into a name is one to sax", () => {
-  let passed = 0;
+  const names: string[] = [];
   for (let code = 0x80; code < 0x10000; code++) {
-    if (code >= 0xd800 && code < 0xe000) continue;
     const c = String.fromCharCode(code);
-    for (const text of [`<p:${c} ${c}='1'/>`, `<p:a${c} a${c}='1'/>`]) {
-      for (const { bytes, scope } of framed(Buffer.from(text))) {
-        passed++;
-        expect(parseElement(bytes, 0, bytes.length, scope).attrs).toHaveProperty([/ (.*)=/.exec(text)?.[1] ?? ""], "1");
-      }
-    }
+    if (isNameStart(code)) names.push(c);
+    if (isNameCharacter(code)) names.push(`a${c}`);
   }
-  expect(passed).toBeGreaterThan(30_000);
+  expect(names.length).toBeGreaterThan(60_000);
+  for (let at = 0; at < names.length; at += 1000) {
+    const some = names.slice(at, at + 1000);
+    const text = `<iq>${some.map((name) => `<p:${name} ${name}='1'/>`).join("")}</iq>`;
+    const trees = framed(Buffer.from(text)).map(({ bytes, scope }) => parseElement(bytes, 0, bytes.length, scope));
+    const children = trees.flatMap((tree) => childElements(tree));
+    expect(children.map((child) => [child.name, attributeOf(child, child.name)])).toEqual(
+      some.map((name) => [name, "1"]),
+    );
+  }
 });
