@@ -80,10 +80,8 @@ export async function setStage({ withoutProsody, say }: StageOptions, stops: Sto
     { folder, withoutProsody },
     stops,
   );
-  say(
-    serverName,
-    `127.0.0.1:${String(c2sPort)} for clients, :${String(componentPort)} for components; cannot delegate`,
-  );
+  const remark = serverName === SMALL_SERVER ? "built in, in the place of Prosody; cannot delegate" : "cannot delegate";
+  say(serverName, `127.0.0.1:${String(c2sPort)} for clients, :${String(componentPort)} for components; ${remark}`);
 
   const serverWire = await Tap.start(c2sPort);
   stops.add(() => {
@@ -132,6 +130,8 @@ export async function setStage({ withoutProsody, say }: StageOptions, stops: Sto
   return { serverName, client, serverWire, entityWire, clientPort, statusPage, broken };
 }
 
+const SMALL_SERVER = "a small server";
+
 interface Where {
   readonly folder: string;
   readonly withoutProsody: boolean;
@@ -148,7 +148,7 @@ async function startServer(
     stops.add(() => {
       server.stop();
     });
-    return "a small built-in server (Prosody is not installed)";
+    return SMALL_SERVER;
   }
   const home = join(folder, "prosody");
   mkdirSync(home);

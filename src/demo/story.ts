@@ -16,7 +16,7 @@ interface Hop {
  */
 export async function tell(stage: Stage, page: Page): Promise<void> {
   const { serverName } = stage;
-  const server = serverName.startsWith("Prosody") ? "Prosody" : "server";
+  const server = serverName.startsWith("Prosody") ? "Prosody" : "the server";
 
   page.heading("What Caesura told the managing entity when it connected (XEP-0355 §4.2)");
   const told = stage.entityWire
@@ -26,7 +26,7 @@ export async function tell(stage: Stage, page: Page): Promise<void> {
   if (told === undefined) throw new Error("the managing entity was told nothing");
   page.hop(0, "Caesura", cast.entity, "", told.slice(told.indexOf("<message")));
 
-  page.heading(`A request that no rule selects: the rule wants the attribute "play", so this one is the ${server}'s`);
+  page.heading(`A request that no rule selects (the rule wants the attribute "play"): ${server} answers`);
   const plain = await exchange(stage, server, `<iq type='get' id='v1'><line xmlns='${cast.namespace}'/></iq>`, "v1");
   show(page, plain);
   const seen = plain.map(({ from, to }) => `${from} → ${to}`);
@@ -45,11 +45,11 @@ export async function tell(stage: Stage, page: Page): Promise<void> {
   if (taken.join() !== entityWay.join()) throw new Error(`it went another way: ${taken.join(", ")}`);
   if (!(delegated.at(-1)?.text.includes("yonder window") ?? false))
     throw new Error("the answer is not the managing entity's");
-  page.note(`The ${server} saw nothing of it; to the client it has answered.`);
+  page.note(`On the wire between Caesura and ${server} nothing was seen of it.`);
 
   const [own, handed] = [await medianMs(stage, ""), await medianMs(stage, " play='romeo'")];
   page.heading(`${String(REPEATS)} more of each, one after another`);
-  page.line(`  answered by the ${server}: median ${own.toFixed(2)} ms; delegated: median ${handed.toFixed(2)} ms`);
+  page.line(`  answered by ${server}: median ${own.toFixed(2)} ms; delegated: median ${handed.toFixed(2)} ms`);
 }
 
 const REPEATS = 200;

@@ -31,7 +31,7 @@ function areGone(pids: readonly string[]): boolean {
 
 const servers = [
   ["Prosody", {}, "✓ Prosody"],
-  ["the small built-in server", { CAESURA_DEMO_SERVER: "small" }, "built-in server"],
+  ["the small built-in server", { CAESURA_DEMO_SERVER: "small" }, "in the place of Prosody"],
 ] as const;
 
 describe.skipIf(cannotRun("prosody", "ps"))("caesura demo", () => {
