@@ -105,7 +105,7 @@ export const delegationSchema = z.strictObject({
   }),
   timeout: duration({
     about: "How long the managing entity may take; then the client gets `service-unavailable`.",
-    least: "100ms",
+    least: "10ms",
     most: "10m",
     fallback: "30s",
     example: "10s",

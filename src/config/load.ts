@@ -104,38 +104,33 @@ export function parseConfig(
 function proveLimits(document: ConfigDocument, raw: unknown): Config["limits"] | undefined {
   const limits = proved(limitsSchema, raw ?? {});
   if (limits === undefined) return undefined;
-  const fields = asRecord(raw) ?? {};
-  const at = (key: string): readonly string[] => ["limits", key in fields ? key : "stanza"];
-  if (limits.trustedStanza < limits.stanza) {
-    document.complain(at("trustedStanza"), {
-      code: "out-of-range",
-      message: `"trustedStanza" is smaller than "stanza": what one client may send, another could not be sent.`,
-      hint: `Give it at least ${limits.stanza}B.`,
-    });
+  const written = asRecord(raw) ?? {};
+  // What is not written grows with what is: a default is nobody's mistake.
+  const trustedStanza =
+    written["trustedStanza"] === undefined ? Math.max(limits.trustedStanza, limits.stanza) : limits.trustedStanza;
+  const heldBytes = written["heldBytes"] === undefined ? Math.max(limits.heldBytes, limits.stanza) : limits.heldBytes;
+  const complain = (key: string, message: string, hint?: string): void =>
+    document.complain(["limits", key in written ? key : "stanza"], { code: "out-of-range", message, hint });
+  if (trustedStanza < limits.stanza) {
+    const message = `"trustedStanza" is smaller than "stanza": what one client may send, another could not be sent.`;
+    complain("trustedStanza", message, `Give it at least ${limits.stanza}B.`);
   }
   if (limits.unauthenticatedStanza > limits.stanza) {
-    document.complain(at("unauthenticatedStanza"), {
-      code: "out-of-range",
-      message: `"unauthenticatedStanza" is larger than "stanza".`,
-    });
+    complain("unauthenticatedStanza", `"unauthenticatedStanza" is larger than "stanza".`);
   }
-  if (limits.heldBytes < limits.stanza) {
-    document.complain(at("heldBytes"), {
-      code: "out-of-range",
-      message: `"heldBytes" is smaller than one "stanza".`,
-      hint: `Give it at least ${limits.stanza}B.`,
-    });
+  if (heldBytes < limits.stanza) {
+    complain("heldBytes", `"heldBytes" is smaller than one "stanza".`, `Give it at least ${limits.stanza}B.`);
   }
   return {
     maxStanzaBytes: limits.stanza,
     maxUnauthenticatedStanzaBytes: limits.unauthenticatedStanza,
-    maxTrustedStanzaBytes: limits.trustedStanza,
+    maxTrustedStanzaBytes: trustedStanza,
     maxDepth: limits.depth,
     maxAttributes: limits.attributes,
     maxChildren: limits.children,
     maxNameBytes: limits.nameBytes,
     pendingPerSession: limits.pendingPerSession,
-    heldBytes: limits.heldBytes,
+    heldBytes,
     entityQueueBytes: limits.entityQueue,
     connections: limits.connections,
     connectionsPerAddress: limits.connectionsPerAddress,

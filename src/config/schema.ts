@@ -69,7 +69,8 @@ export const limitsSchema = z.strictObject({
     example: "16KiB",
   }),
   trustedStanza: size({
-    about: "Largest stanza of the server or of a component; at least `stanza`, since answers and messages come back.",
+    about:
+      "Largest stanza of the server or of a component; never below `stanza`, with which it grows if it is left out.",
     least: "10KB",
     most: "64MiB",
     fallback: "1MiB",
@@ -90,7 +91,8 @@ export const limitsSchema = z.strictObject({
     example: 64,
   }),
   heldBytes: size({
-    about: "What one stream may have held back behind a `blocking` delegation; at the limit the client is not read.",
+    about:
+      "What one stream may have held back behind a `blocking` delegation; at the limit the client is not read; never below `stanza`, with which it grows if it is left out.",
     least: "16KiB",
     most: "64MiB",
     fallback: "1MiB",
@@ -117,14 +119,14 @@ export const limitsSchema = z.strictObject({
 export const timeoutsSchema = z.strictObject({
   tls: duration({
     about: "From `<proceed/>`, or from the connection with direct TLS, to the end of the TLS handshake.",
-    least: "1s",
+    least: "100ms",
     most: "5m",
     fallback: "30s",
     example: "10s",
   }),
   header: duration({
     about: "From the connection to the peer's complete stream header.",
-    least: "1s",
+    least: "100ms",
     most: "5m",
     fallback: "30s",
     example: "10s",
@@ -138,7 +140,7 @@ export const timeoutsSchema = z.strictObject({
   }),
   authentication: duration({
     about: "From the stream header to a bound resource, or to an accepted component handshake.",
-    least: "1s",
+    least: "100ms",
     most: "30m",
     fallback: "120s",
     example: "60s",

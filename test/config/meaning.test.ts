@@ -15,7 +15,8 @@ describe("the shape of values", () => {
     ["limits: { depth: 129 }", "error out-of-range 11:18 limits.depth"],
     ["limits: { depth: 1.5 }", "error wrong-type 11:18 limits.depth"],
     ['limits: { depth: "64" }', "error wrong-type 11:18 limits.depth"],
-    ["limits: { stanza: 2MiB }", "error out-of-range 11:19 limits.stanza"],
+    ["limits: { stanza: 2MiB, trustedStanza: 1MiB }", "error out-of-range 11:40 limits.trustedStanza"],
+    ["limits: { stanza: 2MiB, heldBytes: 1MiB }", "error out-of-range 11:36 limits.heldBytes"],
     ["limits: { unauthenticatedStanza: 512KiB }", "error out-of-range 11:34 limits.unauthenticatedStanza"],
     ["log: { level: verbose }", "error wrong-choice 11:15 log.level"],
     ["admin: { port: 65536 }", "error out-of-range 11:16 admin.port"],
@@ -23,6 +24,11 @@ describe("the shape of values", () => {
     ["ca: x.crt", "error unknown-key 11:1 ca"],
   ])("%s is refused", (rest, finding) => {
     expect(workspace().findings(yaml({ rest }))).toContain(finding);
+  });
+
+  test("what is left out grows with the limit of a stanza", () => {
+    const { limits } = workspace().config(yaml({ rest: "limits: { stanza: 2MiB }" }));
+    expect(limits).toMatchObject({ maxStanzaBytes: 2_097_152, maxTrustedStanzaBytes: 2_097_152, heldBytes: 2_097_152 });
   });
 
   test("a limit of exactly 10 000 bytes is allowed, one byte less is not (RFC 6120 §13.12)", () => {
