@@ -403,7 +403,7 @@ describe("what is remembered of finished requests (protocol.md D22)", () => {
   });
 });
 
-test("every request has exactly one outcome, whatever happens in whatever order", () => {
+test("every request has exactly one outcome, whatever happens in whatever order", { timeout: 60_000 }, () => {
   const request = fc.nat(9);
   const step = fc.oneof(
     { weight: 4, arbitrary: fc.record({ does: fc.constant("forward" as const), id: fc.constantFrom("a", "b", "c") }) },

@@ -339,7 +339,7 @@ describe("the explanation", () => {
     expect(table.explain(request({ children: [child(NS.discoInfo)] }))[5]?.failed?.reason).toBe("special-name");
   });
 
-  test("agrees with the decision, whatever the request", () => {
+  test("agrees with the decision, whatever the request", { timeout: 60_000 }, () => {
     const namespaces = [MAM, PUBSUB, OWNER, "urn:xmpp:avatar", "urn:xmpp:nurse", "jabber:iq:version", NS.discoInfo];
     const address = fc.constantFrom(
       "juliet@capulet.lit",

@@ -15,7 +15,7 @@ function parse(text: string, within: ReadonlyMap<string, string> = scope): Eleme
 }
 
 describe("what is written", () => {
-  test("is read back as the same tree, wherever it is put", () => {
+  test("is read back as the same tree, wherever it is put", { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(
         element,

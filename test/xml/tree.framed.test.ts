@@ -84,26 +84,35 @@ function mangled(text: string, edits: readonly { at: number; remove: number; ins
   }, text);
 }
 
-test("what the framer passes becomes one tree by either reader, and is written as what it passes again", () => {
-  let passed = 0;
-  fc.assert(
-    fc.property(element, fc.infiniteStream(fc.nat(1000)), fc.array(edit, { maxLength: 3 }), (model, chances, edits) => {
-      for (const { bytes, scope } of framed(Buffer.from(mangled(render(model, NS.client, chances), edits)))) {
-        passed++;
-        const tree = parseElement(bytes, 0, bytes.length, scope);
-        const meaning = modelOf(tree);
-        expect(modelOf(parseWithSax(bytes.toString().replaceAll(/\r\n?/g, "\n"), scope))).toEqual(meaning);
-        const [again, ...others] = framed(Buffer.from(serialize(tree, NS.client)));
-        expect(others).toEqual([]);
-        expect(again && modelOf(parseElement(again.bytes, 0, again.bytes.length, again.scope))).toEqual(meaning);
-      }
-    }),
-    { numRuns: 800 },
-  );
-  expect(passed).toBeGreaterThan(100);
-});
+test(
+  "what the framer passes becomes one tree by either reader, and is written as what it passes again",
+  { timeout: 60_000 },
+  () => {
+    let passed = 0;
+    fc.assert(
+      fc.property(
+        element,
+        fc.infiniteStream(fc.nat(1000)),
+        fc.array(edit, { maxLength: 3 }),
+        (model, chances, edits) => {
+          for (const { bytes, scope } of framed(Buffer.from(mangled(render(model, NS.client, chances), edits)))) {
+            passed++;
+            const tree = parseElement(bytes, 0, bytes.length, scope);
+            const meaning = modelOf(tree);
+            expect(modelOf(parseWithSax(bytes.toString().replaceAll(/\r\n?/g, "\n"), scope))).toEqual(meaning);
+            const [again, ...others] = framed(Buffer.from(serialize(tree, NS.client)));
+            expect(others).toEqual([]);
+            expect(again && modelOf(parseElement(again.bytes, 0, again.bytes.length, again.scope))).toEqual(meaning);
+          }
+        },
+      ),
+      { numRuns: 800 },
+    );
+    expect(passed).toBeGreaterThan(100);
+  },
+);
 
-test("every character that the framer lets into a name is one to sax", () => {
+test("every character that the framer lets into a name is one to sax", { timeout: 60_000 }, () => {
   const names: string[] = [];
   for (let code = 0x80; code < 0x10000; code++) {
     const c = String.fromCharCode(code);

@@ -174,7 +174,7 @@ describe("the names of a tree", () => {
 });
 
 describe("the two readers", () => {
-  test("give the tree that was meant, however it was written", () => {
+  test("give the tree that was meant, however it was written", { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(element, fc.infiniteStream(fc.nat(1000)), (model, chances) => {
         const written = render(model, NS.client, chances);
@@ -185,7 +185,7 @@ describe("the two readers", () => {
     );
   });
 
-  test("agree with an independent parser on what was meant", () => {
+  test("agree with an independent parser on what was meant", { timeout: 60_000 }, () => {
     fc.assert(
       fc.property(element, fc.infiniteStream(fc.nat(1000)), (model, chances) => {
         const written = render(model, NS.client, chances);

@@ -132,7 +132,7 @@ describe("two spellings of one address have one key", () => {
     expect(parseJid(one)?.fullKey).not.toBe(parseJid(other)?.fullKey);
   });
 
-  test("and the key is an address with that key", () => {
+  test("and the key is an address with that key", { timeout: 60_000 }, () => {
     const part = fc.oneof(
       fc.string({ unit: "binary", minLength: 1, maxLength: 8 }),
       fc.string({
