@@ -1,0 +1,346 @@
+import type { StreamManagement } from "./management.js";
+import { parseHandled, SEQUENCE_MODULUS } from "./sequence.js";
+
+export interface ResumptionOptions {
+  /**
+   * Names this instance in the ids that clients are given, 1 to 32 of `A-Z a-z 0-9 _ -`. It must outlive a restart only
+   * if sessions do.
+   */
+  readonly tag: string;
+  /** How long a server keeps a session when its `<enabled/>` does not say (protocol.md S21). */
+  readonly defaultMaxSeconds: number;
+  /** How much longer it is kept here, so that it is the server that says no. */
+  readonly graceSeconds: number;
+  readonly modulus: number;
+}
+
+export const DEFAULT_RESUMPTION_OPTIONS: Omit<ResumptionOptions, "tag"> = {
+  defaultMaxSeconds: 900,
+  graceSeconds: 30,
+  modulus: SEQUENCE_MODULUS,
+};
+
+/** What a session is registered with once the server has granted resumption. */
+export interface ResumableDescription<Owner, Link> {
+  /** Normalised domain; ids of different servers may be equal. */
+  readonly domain: string;
+  /** The server's id for the stream, from `<enabled/>`. */
+  readonly serverId: string;
+  /** `Jid.bareKey` and the full address as the server bound it. */
+  readonly account: string;
+  readonly fullJid: string;
+  /** `max` of `<enabled/>`, if any. */
+  readonly maxSeconds: number | undefined;
+  readonly management: StreamManagement;
+  /** Whatever belongs to the session and moves with it: what it waits for, what it may do. */
+  readonly owner: Owner;
+  /** The link that the session is attached to. */
+  readonly link: Link;
+}
+
+/** A session that can be resumed. Its link is undefined while it is detached. */
+export interface ResumableSession<Owner, Link> extends Omit<ResumableDescription<Owner, Link>, "link"> {
+  /** The id that the client was given: `<tag>.<server's id>`. */
+  readonly cid: string;
+  readonly link: Link | undefined;
+  /** When it is forgotten; undefined while it is attached. */
+  readonly deadlineMs: number | undefined;
+}
+
+interface Entry<Owner, Link> {
+  readonly session: { -readonly [K in keyof ResumableSession<Owner, Link>]: ResumableSession<Owner, Link>[K] };
+  readonly attempts: Set<ResumeAttempt<Owner, Link>>;
+}
+
+/** A client's `<resume/>`, alone or inside SASL2. */
+export interface ResumeRequest<Link> {
+  readonly domain: string;
+  readonly previd: string | undefined;
+  /** `h` as written. */
+  readonly h: string | undefined;
+  /** `Jid.bareKey` of whom the server has authenticated on this stream, if the server has named anybody yet (A10). */
+  readonly account: string | undefined;
+  /** The link that the request came on. */
+  readonly link: Link;
+}
+
+export type ResumeDecision<Owner, Link> =
+  /** Relay it with these values, and report what the server answers to `attempt`. */
+  | {
+      readonly kind: "relay";
+      readonly previd: string;
+      readonly h: number;
+      readonly attempt: ResumeAttempt<Owner, Link>;
+    }
+  /** The server must not see it; answer `<failed/>` with this condition and without `h`. */
+  | {
+      readonly kind: "refuse";
+      readonly condition: "bad-request" | "item-not-found";
+      /** Set if the session is to go when its owner turns out to be the one who asked: see `ownerLearnt`. */
+      readonly attempt?: ResumeAttempt<Owner, Link>;
+    }
+  /** The session is another instance's: ask that one, or refuse with `item-not-found`. */
+  | { readonly kind: "elsewhere"; readonly instance: string };
+
+/** What a `<resumed/>` of the server's leads to. */
+export type ResumedOutcome<Owner, Link> =
+  /**
+   * The session is attached to the link that asked. To be done in this order: end `conflicting` (the client's leg with
+   * `<conflict/>`, the server's silently, unread bytes of both dropped) and `rivals`, relay `<resumed/>` with `previd`
+   * and `h`, then send `down` to the client and `up` to the server, before anything newer.
+   */
+  | {
+      readonly kind: "resumed";
+      readonly session: ResumableSession<Owner, Link>;
+      readonly previd: string;
+      readonly h: number;
+      readonly down: readonly Uint8Array[];
+      readonly up: readonly Uint8Array[];
+      readonly conflicting: Link | undefined;
+      /** Links that also wait for the server's answer about this session; their clients are gone. */
+      readonly rivals: readonly Link[];
+    }
+  /** The server contradicts itself or what was relayed. Both legs are to be closed; the session is forgotten. */
+  | { readonly kind: "fault"; readonly conflicting: Link | undefined; readonly rivals: readonly Link[] };
+
+/**
+ * The sessions of this node that can be resumed, by the ids that their clients were given.
+ *
+ * A session belongs to the account that the server bound. Nobody else learns that it exists: an id that is unknown, one
+ * of somebody else's and one with an `h` that is too high are answered alike. The server decides whether a stream is
+ * resumed; until it has, the session and its present link are left alone, because the authentication that the new link
+ * is in the middle of may still fail.
+ *
+ * Times are values; the caller runs one timer for `nextDeadlineMs` and calls `expire`.
+ *
+ * Source  XEP-0198 §5, §10; protocol.md §3.4, §3.5.
+ */
+export class Resumptions<Owner, Link> {
+  readonly #options: ResumptionOptions;
+  readonly #entries = new Map<string, Entry<Owner, Link>>();
+
+  constructor(options: ResumptionOptions) {
+    this.#options = options;
+  }
+
+  /** @internal For attempts. */
+  get modulus(): number {
+    return this.#options.modulus;
+  }
+
+  /** Sessions, detached ones included. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The server has granted resumption: the session gets the id that goes to the client in the place of the server's. */
+  add(description: ResumableDescription<Owner, Link>): ResumableSession<Owner, Link> {
+    const cid = `${this.#options.tag}.${description.serverId}`;
+    const session = { ...description, cid, deadlineMs: undefined };
+    this.#entries.set(keyOf(description.domain, cid), { session, attempts: new Set() });
+    return session;
+  }
+
+  find(domain: string, cid: string): ResumableSession<Owner, Link> | undefined {
+    return this.#entries.get(keyOf(domain, cid))?.session;
+  }
+
+  /**
+   * The client or the server of a session is lost without having closed its stream. Nothing happens if the session was
+   * resumed by another link in the meantime.
+   */
+  detach(session: ResumableSession<Owner, Link>, link: Link, nowMs: number): void {
+    const entry = this.#entryOf(session);
+    if (entry === undefined || entry.session.link !== link) return;
+    const { maxSeconds = this.#options.defaultMaxSeconds } = session;
+    entry.session.link = undefined;
+    entry.session.deadlineMs = nowMs + (maxSeconds + this.#options.graceSeconds) * 1000;
+    session.management.detach();
+  }
+
+  /**
+   * The session cannot be resumed any more: its stream was closed in order, or it cannot be kept. A link that it is
+   * attached to goes on.
+   */
+  remove(session: ResumableSession<Owner, Link>): void {
+    const entry = this.#entryOf(session);
+    if (entry === undefined) return;
+    for (const attempt of entry.attempts) attempt.end();
+    this.#entries.delete(keyOf(session.domain, session.cid));
+  }
+
+  /**
+   * Forgets the detached sessions whose time is over, and returns them: what they wait for is nobody's any more. A session
+   * that a server is being asked about stays until the answer.
+   */
+  expire(nowMs: number): readonly ResumableSession<Owner, Link>[] {
+    const over = [...this.#waiting()].filter(({ deadlineMs }) => deadlineMs <= nowMs).map(({ session }) => session);
+    for (const session of over) this.remove(session);
+    return over;
+  }
+
+  /** When `expire` is to be called next; undefined while nothing can expire. */
+  get nextDeadlineMs(): number | undefined {
+    let next: number | undefined;
+    for (const { deadlineMs } of this.#waiting()) if (next === undefined || deadlineMs < next) next = deadlineMs;
+    return next;
+  }
+
+  /** What becomes of a `<resume/>`. The session it names is not touched. */
+  resume(request: ResumeRequest<Link>): ResumeDecision<Owner, Link> {
+    const { domain, previd = "", account, link } = request;
+    const clientH = parseHandled(request.h, this.#options.modulus);
+    if (previd === "" || clientH === undefined) return { kind: "refuse", condition: "bad-request" };
+    const entry = this.#entries.get(keyOf(domain, previd));
+    if (entry === undefined) return this.#unknown(previd);
+    const { session } = entry;
+    if (account !== undefined && account !== session.account) return REFUSED;
+    const serverH = session.management.offer(clientH);
+    if (serverH === undefined && session.management.isOutdated(clientH)) return REFUSED;
+    const attempt = new ResumeAttempt(this, entry, { link, clientH, serverH, account });
+    if (serverH === undefined) {
+      // XEP-0198 §5: the client counts what it never got, so nothing can be resumed (protocol.md S32).
+      if (account !== undefined) this.remove(session);
+      return { ...REFUSED, attempt };
+    }
+    entry.attempts.add(attempt);
+    return { kind: "relay", previd: session.serverId, h: serverH, attempt };
+  }
+
+  *#waiting(): Iterable<{ readonly session: ResumableSession<Owner, Link>; readonly deadlineMs: number }> {
+    for (const { session, attempts } of this.#entries.values()) {
+      const { deadlineMs } = session;
+      if (deadlineMs !== undefined && attempts.size === 0) yield { session, deadlineMs };
+    }
+  }
+
+  #unknown(previd: string): ResumeDecision<Owner, Link> {
+    const instance = /^([\w-]{1,32})\./.exec(previd)?.[1];
+    return instance === undefined || instance === this.#options.tag ? REFUSED : { kind: "elsewhere", instance };
+  }
+
+  #entryOf(session: ResumableSession<Owner, Link>): Entry<Owner, Link> | undefined {
+    const entry = this.#entries.get(keyOf(session.domain, session.cid));
+    return entry?.session === session ? entry : undefined;
+  }
+}
+
+const REFUSED = { kind: "refuse", condition: "item-not-found" } as const;
+
+/** A domain has no space in it. */
+function keyOf(domain: string, cid: string): string {
+  return `${domain} ${cid}`;
+}
+
+/** One `<resume/>` that was relayed, until the server answers it or its link is gone. */
+export class ResumeAttempt<Owner, Link> {
+  readonly #registry: Resumptions<Owner, Link>;
+  readonly #entry: Entry<Owner, Link>;
+  readonly #link: Link;
+  readonly #clientH: number;
+  readonly #serverH: number | undefined;
+  #account: string | undefined;
+  /** `waiting` for the server; `lost` when the session is to go as soon as its owner is known to have asked. */
+  #state: "waiting" | "lost" | "over";
+
+  /** @internal Made by `Resumptions.resume` alone. */
+  constructor(
+    registry: Resumptions<Owner, Link>,
+    entry: Entry<Owner, Link>,
+    request: {
+      readonly link: Link;
+      readonly clientH: number;
+      readonly serverH: number | undefined;
+      readonly account: string | undefined;
+    },
+  ) {
+    this.#registry = registry;
+    this.#entry = entry;
+    this.#link = request.link;
+    this.#clientH = request.clientH;
+    this.#serverH = request.serverH;
+    this.#account = request.account;
+    this.#state = request.serverH === undefined ? "lost" : "waiting";
+  }
+
+  /**
+   * The server has resumed the stream, and has so said whose it is. `account` is what SASL2 `<success/>` names besides;
+   * undefined if nothing was heard. Undefined: this attempt was overtaken, and its link is to be closed.
+   */
+  resumed(
+    hText: string | undefined,
+    account: string | undefined,
+    nowMs: number,
+  ): ResumedOutcome<Owner, Link> | undefined {
+    if (this.#state !== "waiting" || this.#serverH === undefined) return undefined;
+    const { session, attempts } = this.#entry;
+    this.#state = "over";
+    attempts.delete(this);
+    const rivals = [...attempts].map((attempt) => attempt.end());
+    attempts.clear();
+    const conflicting = session.link;
+    const handledByServer = parseHandled(hText, this.#registry.modulus);
+    const isOwner = (account ?? this.#account ?? session.account) === session.account;
+    const resumed =
+      isOwner && handledByServer !== undefined
+        ? session.management.resume({ clientH: this.#clientH, serverH: this.#serverH, handledByServer }, nowMs)
+        : undefined;
+    if (resumed === undefined) {
+      session.management.detach();
+      this.#registry.remove(session);
+      return { kind: "fault", conflicting, rivals };
+    }
+    session.link = this.#link;
+    session.deadlineMs = undefined;
+    const { h, down, up } = resumed;
+    return { kind: "resumed", session, previd: session.cid, h, down, up, conflicting, rivals };
+  }
+
+  /**
+   * The server has refused. Returns the `h` that the client is told with `<failed/>`, undefined for none.
+   *
+   * `condition` is that of `<failed/>`; `account` whom the server has authenticated, if it has said so yet. With
+   * `item-not-found` the server has no such session any more, and neither have we, if it is the owner who was told.
+   */
+  failed(
+    answer: { readonly condition: string | undefined; readonly h: string | undefined },
+    account?: string,
+  ): number | undefined {
+    if (this.#state !== "waiting") return undefined;
+    const { session } = this.#entry;
+    const h = parseHandled(answer.h, this.#registry.modulus);
+    const isForeign = account !== undefined && account !== session.account;
+    const handled = h === undefined || isForeign ? undefined : session.management.handledAtFailure(h);
+    this.#withdraw();
+    this.#state = answer.condition === "item-not-found" ? "lost" : "over";
+    this.ownerLearnt(account ?? this.#account);
+    return handled;
+  }
+
+  /**
+   * The server has named the account of the stream that asked in vain, with SASL2 `<success/>` or by binding. A session
+   * that is lost goes now if it is that account's; otherwise it stays until it expires.
+   */
+  ownerLearnt(account: string | undefined): void {
+    if (account === undefined || this.#state === "waiting") return;
+    if (this.#state === "lost" && account === this.#entry.session.account) this.#registry.remove(this.#entry.session);
+    this.#state = "over";
+  }
+
+  /** The link that asked is gone before the server has answered. */
+  abandon(): void {
+    if (this.#state === "waiting") this.#withdraw();
+    this.#state = "over";
+  }
+
+  /** @internal The session was resumed by another link or is gone. */
+  end(): Link {
+    this.#state = "over";
+    return this.#link;
+  }
+
+  #withdraw(): void {
+    this.#entry.attempts.delete(this);
+    if (this.#serverH !== undefined) this.#entry.session.management.withdrawOffer(this.#serverH);
+  }
+}
