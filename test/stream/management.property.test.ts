@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, test } from "vitest";
 import type { ModelOptions } from "./management-model.js";
 import { Model, MODEL_OPTIONS } from "./management-model.js";
