@@ -298,6 +298,7 @@ describe("the end of a request", () => {
     expect(link.drain(10)).toEqual([]);
     expect([link.pending, link.isOurs("W1"), link.isOurs("W2"), link.isOurs("W4")]).toEqual([0, true, true, false]);
     expect(accept(link, { outerId: "W1" }, 11)).toEqual({ kind: "late" });
+    expect(ask(link, { token: "4", now: 12 })).toContain('id="h1"');
   });
 });
 
