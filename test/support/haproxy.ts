@@ -1,7 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Certificate } from "./certificate.js";
-import { findProgram, freePort, Peer, temporaryFolder } from "./peer.js";
+import { findProgram, freePort, Peer, temporaryFolder, untilListening } from "./peer.js";
 
 export interface HaproxyOptions {
   /** The port of the loopback that it forwards to. */
@@ -45,8 +45,8 @@ listen xmpp
     command: findProgram("haproxy") ?? "haproxy",
     args: ["-db", "-V", "-f", config],
     folder,
-    // Said after its sockets are bound.
-    isReady: (log) => log.includes("as the polling mechanism"),
+    isReady: () => true,
   });
+  await untilListening(port, peer);
   return { port, stop: () => peer.stop() };
 }
