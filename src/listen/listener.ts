@@ -1,7 +1,14 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
 import type { TLSSocketOptions } from "node:tls";
 import type { Performer } from "../session/index.js";
-import { Link, type CountingMachine, type LinkOrigin, type LinkSurroundings, type Links } from "../relay/index.js";
+import {
+  keepAliveMs,
+  Link,
+  type CountingMachine,
+  type LinkOrigin,
+  type LinkSurroundings,
+  type Links,
+} from "../relay/index.js";
 import type { ListenerCounters } from "../relay/index.js";
 import type { Admission } from "./admission.js";
 import type { Certificates } from "./certificates.js";
@@ -123,8 +130,6 @@ export class Listener {
     links.add(new Link(socket, this.#origin, surroundings));
   }
 }
-
-const keepAliveMs = 60_000;
 
 function origin(parts: ListenerParts, settings: ListenerSettings, counters: ListenerCounters): LinkOrigin {
   const { kind, tls } = settings;

@@ -12,3 +12,4 @@ export { Links } from "./links.js";
 export { ListenerCounters, RelayMetrics, nearLeg, type FrameCounts } from "./counters.js";
 export { Turns } from "./turn.js";
 export { isTrusted, tlsClientOptions, upstream, type Upstream } from "./upstream.js";
+export { keepAliveMs } from "./open-socket.js";

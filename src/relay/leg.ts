@@ -1,9 +1,10 @@
-import { connect as connectTcp, type Socket } from "node:net";
-import { connect as connectTls, TLSSocket, type TLSSocketOptions } from "node:tls";
+import type { Socket } from "node:net";
+import { TLSSocket, type TLSSocketOptions } from "node:tls";
 import type { LegClosed, LegName } from "../session/index.js";
-import type { LegTraffic } from "./traffic.js";
-import type { Flushable, Turns } from "./turn.js";
-import { isTrusted, tlsClientOptions, type Upstream } from "./upstream.js";
+import type { LegOwner } from "./leg-owner.js";
+import { openSocket, sentName, wrapAsClient, wrapAsServer, type Reader } from "./open-socket.js";
+import type { Flushable } from "./turn.js";
+import { isTrusted, type Upstream } from "./upstream.js";
 
 // The only file that reads and writes sockets.
 //
@@ -13,28 +14,6 @@ import { isTrusted, tlsClientOptions, type Upstream } from "./upstream.js";
 // Memory decides the way chosen: a proxy mostly holds idle connections. Listeners are shared functions that find their
 // leg by a property of the socket, so a connection makes no closures; nothing is buffered here but the first piece of
 // a turn. Rejected: `pipe()`, which costs four kilobytes a pair and knows one reason to pause only.
-
-/** What a leg needs of the link that owns it, and tells it. Asked each time: a reference in each leg is memory. */
-export interface LegOwner {
-  readonly turns: Turns;
-  /** How long a peer may accept nothing while bytes wait for it. */
-  readonly drainMs: number;
-  trafficOf(leg: Leg): LegTraffic;
-  legBytes(leg: Leg, chunk: Buffer): void;
-  /** The peer sent FIN: it will send no more. */
-  legFinished(leg: Leg): void;
-  /** The connection asked for is there, TLS included where it is direct. */
-  legConnected(leg: Leg): void;
-  /** The upgrade asked for by `secure` is done. */
-  legSecured(leg: Leg, serverName: string | undefined): void;
-  /** This leg holds so much that the opposite one should not be read, or has got rid of it. */
-  legFilled(leg: Leg): void;
-  legDrained(leg: Leg): void;
-  /** Why the leg is about to be closed, for whoever looks after it; content of the peer is not in it. */
-  legFailed(leg: Leg, error: Error): void;
-  /** The last call for this leg. */
-  legClosed(leg: Leg, reason: LegClosed): void;
-}
 
 /** Reading stops while any of these holds. */
 export const PauseReason = { machine: 1, room: 2, flood: 4 } as const;
@@ -48,8 +27,6 @@ export const roomBytes = 64 * 1024;
  */
 export const floodBytes = 4 * roomBytes;
 
-const keepAliveMs = 60_000;
-
 type Phase = "connecting" | "open" | "securing" | "closing" | "gone";
 
 const legOf = Symbol("leg");
@@ -57,7 +34,7 @@ interface LegSocket extends Socket {
   [legOf]?: Leg | undefined;
 }
 
-export class Leg implements Flushable {
+export class Leg implements Flushable, Reader {
   readonly name: LegName;
   readonly #owner: LegOwner;
   #socket: LegSocket;
@@ -90,30 +67,13 @@ export class Leg implements Flushable {
 
   /** Opens a connection; `legConnected` or `legClosed` follows. Bytes may be sent at once. */
   static connecting(name: LegName, owner: LegOwner, upstream: Upstream): Leg {
-    const { host, port, tls } = upstream;
-    const tcp = {
-      host,
-      port,
-      allowHalfOpen: true,
-      noDelay: true,
-      keepAlive: true,
-      keepAliveInitialDelay: keepAliveMs,
-    } as const;
+    let isFlowing = true;
     const leg = new Leg(name, owner, "connecting", (self) => {
-      switch (tls) {
-        case "direct":
-          return connectTls({ ...tcp, ...tlsClientOptions(upstream), ALPNProtocols: ["xmpp-client"] });
-        case "starttls":
-          return connectTcp(tcp);
-        case "none":
-          // One buffer for all sockets, out of which the bytes are copied before anything else happens. Node would
-          // allocate 64 KiB for each read and shrink it; that costs a fifth of the CPU of relaying small stanzas.
-          return connectTcp({ ...tcp, onread: { buffer: readBuffer, callback: self.#copyOut.bind(self) } });
-        default:
-          return tls satisfies never;
-      }
+      const opening = openSocket(upstream, self);
+      ({ isFlowing } = opening);
+      return opening.socket;
     });
-    leg.#listen(tls !== "none");
+    leg.#listen(isFlowing);
     const socket = leg.#socket;
     if (socket instanceof TLSSocket) leg.#whenTrusted(socket, upstream, onConnect);
     else socket.once("connect", onConnect);
@@ -266,7 +226,7 @@ export class Leg implements Flushable {
     this.#unlisten();
     plain.on("error", ignoreError); // the new socket reports it
     if ("server" in side) {
-      const socket = new TLSSocket(plain, { ...side.server, isServer: true });
+      const socket = wrapAsServer(plain, side.server);
       this.#socket = socket;
       this.#listen();
       socket.once("secure", () => this.#secured(socket));
@@ -275,7 +235,7 @@ export class Leg implements Flushable {
       return;
     }
     const upstream = side.client;
-    const socket = connectTls({ socket: plain, ...tlsClientOptions(upstream) });
+    const socket = wrapAsClient(plain, upstream);
     this.#socket = socket;
     this.#listen();
     this.#whenTrusted(socket, upstream, () => this.#secured(socket));
@@ -307,14 +267,6 @@ export class Leg implements Flushable {
     const socket = this.#socket;
     socket[legOf] = undefined;
     socket.off("end", onEnd).off("drain", onDrain).off("error", onError).off("close", onClose).off("data", onData);
-  }
-
-  /** Takes `length` bytes out of the buffer that all sockets read into. True: go on reading. */
-  #copyOut(length: number): boolean {
-    const chunk = Buffer.allocUnsafe(length);
-    readBuffer.copy(chunk, 0, 0, length);
-    this.received(chunk);
-    return true;
   }
 
   received(chunk: Buffer): void {
@@ -400,12 +352,6 @@ export class Leg implements Flushable {
   }
 }
 
-/** The SNI of a client; Node documents the property, its types leave it out. */
-function sentName(socket: TLSSocket): string | undefined {
-  const { servername } = socket as { readonly servername?: unknown };
-  return typeof servername === "string" && servername !== "" ? servername : undefined;
-}
-
 /** What the end of a socket means when nothing else said so. */
 const verdicts: { readonly [phase in Phase]: LegClosed } = {
   connecting: "refused",
@@ -414,8 +360,6 @@ const verdicts: { readonly [phase in Phase]: LegClosed } = {
   closing: "end",
   gone: "end",
 };
-
-const readBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
 function onData(this: LegSocket, chunk: Buffer): void {
   this[legOf]?.received(chunk);

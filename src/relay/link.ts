@@ -12,7 +12,8 @@ import type {
 } from "../session/index.js";
 import { streamErrorConditions } from "../xmpp/index.js";
 import { nearLeg, type CountedLink, type FrameCounts, type ListenerCounters, type RelayMetrics } from "./counters.js";
-import { Leg, PauseReason, type LegOwner } from "./leg.js";
+import type { LegOwner } from "./leg-owner.js";
+import { Leg, PauseReason } from "./leg.js";
 import { logLegFailure, logLinkEvent } from "./link-log.js";
 import type { LegTraffic } from "./traffic.js";
 import type { Turns } from "./turn.js";
