@@ -226,11 +226,13 @@ function characters(random: Random, length: number, alphabet: string): string {
 
 function text(random: Random, low: number, high: number): string {
   const length = random.between(low, high);
-  const words = random.chance(0.17) ? random.pick([cyrillic, german, chinese]) : english;
+  const words: Words = random.chance(0.17) ? random.pick(scripts) : english;
   let made = "";
   while (made.length < length) made += (made === "" ? "" : " ") + random.pick(words);
   return made;
 }
+
+type Words = readonly [string, ...string[]];
 
 const people = ["romeo", "juliet", "mercutio", "benvolio", "tybalt", "nurse", "friar.laurence", "rosaline"] as const;
 const domains = ["capulet.lit", "montague.lit", "verona.example", "muc.capulet.lit"] as const;
@@ -265,6 +267,7 @@ const english = [
   "&amp;",
   "me",
 ] as const;
-const cyrillic = ["как", "этот", "тихий", "свет", "Джульетта", "солнце", "окно", "на", "востоке"] as const;
-const german = ["so", "wilde", "Freude", "nimmt", "für", "Schönheit", "über", "große", "Glück"] as const;
-const chinese = ["那邊", "窗子", "裡", "亮起來", "的", "是", "什麼", "光", "朱麗葉"] as const;
+const cyrillic: Words = ["как", "этот", "тихий", "свет", "Джульетта", "солнце", "окно", "на", "востоке"];
+const german: Words = ["so", "wilde", "Freude", "nimmt", "für", "Schönheit", "über", "große", "Glück"];
+const chinese: Words = ["那邊", "窗子", "裡", "亮起來", "的", "是", "什麼", "光", "朱麗葉"];
+const scripts: readonly [Words, ...Words[]] = [cyrillic, german, chinese];

@@ -8,7 +8,7 @@ import { NS, parseJid } from "../xmpp/index.js";
  *
  * Shape   kind of stanza, type, id, the other address (`to` on the way up, `from` on the way down) normalised, and the
  *         payload; 128 bits in base64url. The place in the stream is no part of it, because senders drop stanzas that
- *         wait; neither is a `<delay/>`, which they add (XEP-0203), nor the order of attributes.
+ *         wait; neither is a `<delay/>`, which they add (XEP-0203), nor what XML leaves to the writer.
  * Source  protocol.md S30.
  */
 export function fingerprintOf(stanza: Element, direction: "up" | "down"): string {
@@ -33,7 +33,7 @@ function childrenOf(element: Element, namespace: string): Content[] {
   return element.children.map((child) => {
     if (typeof child === "string") return child;
     const own = namespaceOf(child, namespace);
-    const names = Object.keys(child.attrs).filter((name) => name !== "xmlns");
+    const names = Object.keys(child.attrs).filter((name) => name !== "xmlns" && !name.startsWith("xmlns:"));
     const attributes = names.sort().flatMap((name) => [name, attributeOf(child, name) ?? ""]);
     return [`{${own}}${child.name}`, attributes, childrenOf(child, own)];
   });

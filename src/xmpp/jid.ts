@@ -120,13 +120,15 @@ const DROPPED = /\u00ad|\u034f|\u1806|[\u180b-\u180d]|[\u200b-\u200d]|\u2060|[\u
 
 function prepareLocal(local: string): string | undefined {
   if (ASCII_LOCAL.test(local)) return isFitting(local) ? local.toLowerCase() : undefined;
-  const prepared = untilStable(local, caseFold);
+  if (local.length > MAX_PART_BYTES) return undefined;
+  const prepared = prepare(local, caseFold);
   return FORBIDDEN_IN_LOCAL.test(prepared) || FORBIDDEN.test(prepared) || !isFitting(prepared) ? undefined : prepared;
 }
 
 function prepareResource(resource: string): string | undefined {
   if (ASCII_RESOURCE.test(resource)) return isFitting(resource) ? resource : undefined;
-  const prepared = untilStable(resource, (text) => text);
+  if (resource.length > MAX_PART_BYTES) return undefined;
+  const prepared = prepare(resource, (text) => text);
   return FORBIDDEN.test(prepared) || !isFitting(prepared) ? undefined : prepared;
 }
 
@@ -134,16 +136,9 @@ function isFitting(part: string): boolean {
   return part.length > 0 && Buffer.byteLength(part) <= MAX_PART_BYTES;
 }
 
-/** Folding can undo a composition and a composition can need folding, so a few characters take a second round. */
-function untilStable(text: string, fold: (text: string) => string): string {
-  if (text.length > MAX_PART_BYTES) return "";
-  let prepared = text;
-  for (let round = 0; round < 4; round++) {
-    const next = fold(prepared.replaceAll(DROPPED, "").normalize("NFKC")).normalize("NFKC");
-    if (next === prepared) break;
-    prepared = next;
-  }
-  return prepared;
+/** RFC 3454 §3 and §4 with table B.2. One round is enough: no code point, alone or beside a mark, changes in a second. */
+function prepare(text: string, fold: (text: string) => string): string {
+  return fold(text.replaceAll(DROPPED, "").normalize("NFKC")).normalize("NFKC");
 }
 
 /**

@@ -298,6 +298,7 @@ describe("the end of a request", () => {
     expect(link.drain(10)).toEqual([]);
     expect([link.pending, link.isOurs("W1"), link.isOurs("W2"), link.isOurs("W4")]).toEqual([0, true, true, false]);
     expect(accept(link, { outerId: "W1" }, 11)).toEqual({ kind: "late" });
+    expect(ask(link, { token: "4", now: 12 })).toContain('id="h1"');
   });
 });
 
@@ -375,6 +376,19 @@ describe("what is remembered of finished requests (protocol.md D22)", () => {
     expect(["W1", "W2", "W3"].map((id) => link.isOurs(id))).toEqual([false, true, true]);
     expect(word(link)).toBe("not-ours");
     expect(word(link, { outerId: "W3" })).toBe("late");
+  });
+
+  test("is the last so many, however many there were", () => {
+    const link = entityLink({ tombstones: 40, tombstoneMs: 1000 });
+    for (let at = 0; at < 500; at++) {
+      ask(link, { token: String(at) });
+      link.expire(`W${at}`, 1);
+    }
+    const remembered = Array.from({ length: 500 }, (_, at) => at).filter((at) => link.isOurs(`W${at}`));
+    expect(remembered).toEqual(Array.from({ length: 40 }, (_, at) => 460 + at));
+    expect(word(link, { outerId: "other" }, 1002)).toBe("not-ours");
+    expect(link.isOurs("W499")).toBe(false);
+    expect(ask(link, { token: "500", now: 1002 })).toContain('id="h1"');
   });
 
   test("is bounded in age", () => {

@@ -213,6 +213,15 @@ describe("the reply", () => {
     );
   });
 
+  test("is given no prefix that the payload declares for itself, further in or not", () => {
+    const payload = `<pubsub xmlns='${PUBSUB}' xmlns:q='urn:own' q:a='1'><item xmlns:r='urn:own' r:b='2'><x r:c='3'/></item></pubsub>`;
+    const inner = `xmlns='jabber:client' xmlns:q='urn:q' xmlns:r='urn:r' type='result' id='h1' to='${JULIET}'`;
+    expect(reply(replyText({ inner, payload }))).toBe(
+      `${answer}><pubsub xmlns="${PUBSUB}" xmlns:q="urn:own" q:a="1">` +
+        '<item xmlns:r="urn:own" r:b="2"><x r:c="3"/></item></pubsub></iq>',
+    );
+  });
+
   test("keeps xml:lang, also one that the iq inherits from its wrapper", () => {
     const own = `xmlns='jabber:client' type='result' id='h1' to='${JULIET}' xml:lang='it'`;
     expect(reply(replyText({ inner: own }))).toBe(`${answer} xml:lang="it"/>`);

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, test } from "vitest";
 import type { ModelOptions } from "../stream/management-model.js";
 import { Model, MODEL_OPTIONS } from "../stream/management-model.js";
@@ -25,10 +25,11 @@ const steps = fc.array(fc.tuple(fc.nat(255), fc.nat(255)), { maxLength: 1500, si
 describe("stream management", () => {
   test(`holds its promises over ${RUNS} histories (seed ${SEED})`, () => {
     fc.assert(
-      fc.property(options, steps, (chosen, taken) => {
+      fc.property(options, steps, fc.boolean(), (chosen, taken, isLost) => {
         const model = new Model(chosen);
         for (const [step, pick] of taken) model.step(step, pick);
-        model.finish();
+        if (isLost) model.finishLost();
+        else model.finish();
       }),
       { numRuns: RUNS, seed: SEED },
     );

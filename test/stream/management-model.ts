@@ -24,6 +24,7 @@ type Message =
   | { readonly is: "a"; readonly h: number }
   | { readonly is: "resume"; readonly h: number; readonly previd: string }
   | { readonly is: "resumed"; readonly h: number }
+  | { readonly is: "failed"; readonly h: number }
   | { readonly is: "closed" };
 
 export interface ModelOptions {
@@ -125,6 +126,7 @@ export class Model {
   readonly #owed: { readonly answer: () => void }[] = [];
   readonly injectedDown: number[] = [];
   readonly injectedUp: number[] = [];
+  #hasForgotten = false;
   #lastUid = 0;
   /** The latest connection that was resumed. */
   #latest = 0;
@@ -199,6 +201,27 @@ export class Model {
       this.#request();
     },
   ];
+
+  /**
+   * Lets the server forget the session, the client ask in vain, and the client hear what was handled: what it may forget
+   * did arrive, and what it may send anew did not (XEP-0198 §5).
+   */
+  finishLost(): void {
+    this.#hasForgotten = true;
+    if (this.#serverAt !== undefined) this.#serverAt.isServerThere = false;
+    this.#serverAt?.serverToProxy.push({ is: "closed" });
+    this.#serverAt = undefined;
+    this.#deliverAll();
+    if (this.#clientAt !== undefined) this.#clientLeaves(0);
+    this.#deliverAll();
+    if (this.#resumptions.size === 0) return;
+    this.#reconnect(false);
+    this.#deliverAll();
+    equal("sessions that the server has not", this.#resumptions.size, 0);
+    const left = this.client.unacknowledged.filter(({ kind }) => kind === "F");
+    const doubled = left.filter((stanza) => this.#reachedServer(stanza));
+    if (this.#options.ackDelegated === "accept") equal("to be sent anew although it arrived", doubled, []);
+  }
 
   /** Lets everything end well, and complains about what is missing or too much. */
   finish(): void {
@@ -389,6 +412,9 @@ export class Model {
         connection.isClientThere = false;
         if (this.#clientAt === connection) this.#clientAt = undefined;
         break;
+      case "failed":
+        this.client.acknowledge(message.h);
+        break;
       case "resume":
         throw new Error("not for a client");
       default:
@@ -417,6 +443,10 @@ export class Model {
     if (connection.isRefused) {
       connection.isServerThere = false;
       connection.serverToProxy.push({ is: "closed" });
+      return;
+    }
+    if (this.#hasForgotten) {
+      connection.serverToProxy.push({ is: "failed", h: this.server.received });
       return;
     }
     if (previd !== "verona") throw new Error(`the server knows no ${previd}`);
@@ -506,6 +536,12 @@ export class Model {
       this.#resumed(connection, message.h);
       return;
     }
+    if (message.is === "failed") {
+      const answer = { condition: "item-not-found", h: String(message.h) };
+      const h = connection.attempt?.failed(answer, "juliet@capulet.lit");
+      if (h !== undefined) connection.proxyToClient.push({ is: "failed", h });
+      return;
+    }
     if (this.#session.link !== connection) return;
     if (message.is === "stanza") this.#stanzaFromServer(connection, message.stanza);
     else if (message.is === "r") {
@@ -547,8 +583,8 @@ export class Model {
     connection.attempt = undefined;
     this.#latest = Math.max(this.#latest, this.#connections.indexOf(connection));
     connection.proxyToClient.push({ is: "resumed", h: outcome.h });
-    for (const bytes of outcome.down) connection.proxyToClient.push({ is: "stanza", stanza: read(bytes) });
-    for (const bytes of outcome.up) connection.proxyToServer.push({ is: "stanza", stanza: read(bytes) });
+    for (const bytes of outcome.down) connection.proxyToClient.push({ is: "stanza", stanza: read("P", bytes) });
+    for (const bytes of outcome.up) connection.proxyToServer.push({ is: "stanza", stanza: read("J", bytes) });
     this.#request();
   }
 
@@ -611,12 +647,12 @@ function uids(stanzas: readonly Stanza[], kind: Stanza["kind"]): readonly number
   return stanzas.filter((stanza) => stanza.kind === kind).map(({ uid }) => uid);
 }
 
-function write(stanza: Stanza): Buffer {
-  return Buffer.from(JSON.stringify(stanza));
+function write({ uid }: Stanza): Buffer {
+  return Buffer.from(String(uid));
 }
 
-function read(bytes: Uint8Array): Stanza {
-  return JSON.parse(Buffer.from(bytes).toString()) as Stanza;
+function read(kind: "P" | "J", bytes: Uint8Array): Stanza {
+  return { kind, uid: Number(Buffer.from(bytes).toString()) };
 }
 
 function equal(what: string, found: unknown, wanted: unknown): void {

@@ -1,21 +1,23 @@
-import fc from "fast-check";
-import { describe, test } from "vitest";
+import * as fc from "fast-check";
+import { describe, test, vi } from "vitest";
 import type { ModelOptions } from "./management-model.js";
 import { Model, MODEL_OPTIONS } from "./management-model.js";
+
+vi.setConfig({ testTimeout: 60_000 });
 
 // However messages, cuts and resumptions interleave: nothing is lost, doubled or reordered, nothing swallowed is executed
 // twice, each answer arrives once, and no counter covers what its receiver has not got (protocol.md §3.3).
 
 const steps = fc.array(fc.tuple(fc.nat(255), fc.nat(255)), { maxLength: 400, size: "max" });
 
-function holds(options: Partial<ModelOptions>, numRuns = 300): void {
+function holds(options: Partial<ModelOptions>, end: "finish" | "finishLost" = "finish"): void {
   fc.assert(
     fc.property(steps, (taken) => {
       const model = new Model({ ...MODEL_OPTIONS, ...options });
       for (const [step, pick] of taken) model.step(step, pick);
-      model.finish();
+      model[end]();
     }),
-    { numRuns },
+    { numRuns: 300 },
   );
 }
 
@@ -44,6 +46,12 @@ describe("a session through which stanzas are taken and put", () => {
   test("does so when requests look the same", () => {
     holds({ likeness: 1 });
     holds({ likeness: 2, modulus: 16 });
+  });
+
+  test("tells a client that resumes in vain what arrived, no less and no more (protocol.md S31)", () => {
+    holds({}, "finishLost");
+    holds({ modulus: 16 }, "finishLost");
+    holds({ ackDelegated: "reply" }, "finishLost");
   });
 
   test("executes nothing twice when the client drops requests that it could repeat", () => {

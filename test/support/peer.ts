@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { accessSync, appendFileSync, constants, mkdtempSync, rmSync } from "node:fs";
-import { createServer } from "node:net";
+import { connect, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { delimiter, join } from "node:path";
 import { withDeadline } from "./deadline.js";
@@ -207,6 +207,25 @@ export async function freePort(): Promise<number> {
       });
     });
   });
+}
+
+/** Waits until a program accepts connections, where its output does not say so. */
+export async function untilListening(port: number, peer: Peer): Promise<void> {
+  const accepts = async (): Promise<boolean> =>
+    new Promise((resolve) => {
+      const socket = connect(port, "127.0.0.1");
+      socket.once("connect", () => {
+        socket.destroy();
+        resolve(true);
+      });
+      socket.once("error", () => {
+        setTimeout(resolve, 20, false);
+      });
+    });
+  const listening = (async () => {
+    while (!(await accepts())) await peer.untilLog(() => true);
+  })();
+  await withDeadline(listening, 10_000, () => `nobody listens on port ${String(port)}.\n${peer.tail()}`);
 }
 
 /** A new folder for one program or one test. */

@@ -30,6 +30,8 @@ export class XmppStream {
   /** Is shown each element first, and may take it by returning true. */
   intercept: ((received: Received) => boolean) | undefined;
   readonly #name: string;
+  /** The connection itself, below TLS. */
+  readonly #tcp: Socket;
   #socket: Socket;
   #decoder = new StringDecoder("utf8");
   #reader = new StreamReader();
@@ -39,8 +41,9 @@ export class XmppStream {
   #fault: Error | undefined;
   readonly #waiting = new Set<() => void>();
 
-  private constructor(name: string, socket: Socket) {
+  private constructor(name: string, tcp: Socket, socket = tcp) {
     this.#name = name;
+    this.#tcp = tcp;
     this.#socket = socket;
     this.#listen();
   }
@@ -50,7 +53,7 @@ export class XmppStream {
     const tcp = connectTcp(port, "127.0.0.1");
     const socket = tls === undefined ? tcp : secured(tcp, tls);
     await connected(socket, tls === undefined ? "connect" : "secureConnect");
-    return new XmppStream(name, socket);
+    return new XmppStream(name, tcp, socket);
   }
 
   /** Takes over a connection that a test's server has accepted. */
@@ -227,7 +230,7 @@ export class XmppStream {
 
   /** Drops the connection with RST. */
   reset(): void {
-    this.#socket.resetAndDestroy();
+    this.#tcp.resetAndDestroy();
   }
 
   #listen(): void {

@@ -206,6 +206,9 @@ describe("the two readers", () => {
     "<a><!--c--></a>",
     "<a><?p?></a>",
     "<a>&nbsp;</a>",
+    "<p:a xmlns:p='urn:x'>&nbsp;</p:a>",
+    "<p:a xmlns:p='urn:x'><!--c--></p:a>",
+    "<p:a/>",
   ])("refuse %j as our own mistake, since the framer lets none of it pass", (text) => {
     expect(() => parse(text)).toThrow(UsageError);
   });
