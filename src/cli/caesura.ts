@@ -1,5 +1,9 @@
 #!/usr/bin/env node
-import { runCommandLine } from "./program.js";
+import { keepYoungGenerationSmall } from "./young-generation.js";
+
+keepYoungGenerationSmall();
+// Loaded after that has run: the graph of a static import is there before the first line is.
+const { runCommandLine } = await import("./program.js");
 
 // `caesura schema | head -1`: who reads us may leave before we are done, and that is no error of ours.
 for (const stream of [process.stdout, process.stderr]) {

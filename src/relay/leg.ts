@@ -130,7 +130,9 @@ export class Leg implements Flushable {
       onread: {
         buffer: readBuffer,
         callback: (length) => {
-          found.leg?.received(Buffer.from(readBuffer.subarray(0, length)));
+          const chunk = Buffer.allocUnsafe(length);
+          readBuffer.copy(chunk, 0, 0, length);
+          found.leg?.received(chunk);
           return true;
         },
       },

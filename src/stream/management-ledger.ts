@@ -1,3 +1,6 @@
+import { Buffer } from "node:buffer";
+import type { LedgerSnapshot } from "./management-snapshot.js";
+import { textOf } from "./management-snapshot.js";
 import { advance, distance } from "./sequence.js";
 
 /** A stanza that its receiver never gets. It has a number of the sender's and none of the receiver's. */
@@ -251,6 +254,39 @@ export class Ledger {
     this.#sinceOwnAsked = 0;
     this.#told = this.#senderAck;
     return lost;
+  }
+
+  snapshot(): LedgerSnapshot {
+    const entries: LedgerSnapshot["entries"][number][] = [];
+    for (const { relayedBefore, item } of this.#entries.slice(this.#head)) {
+      if (relayedBefore > 0) entries.push({ relayed: relayedBefore });
+      if (item.kind === "injected") entries.push({ injected: textOf(item.bytes), atMs: item.atMs });
+      else entries.push({ swallowed: item.fingerprint, isHandled: item.isHandled });
+    }
+    if (this.#tail > 0) entries.push({ relayed: this.#tail });
+    return {
+      senderAck: this.#senderAck,
+      receiverAck: this.#receiverAck,
+      heard: this.#heard,
+      entries,
+      repeats: [...(this.#repeats ?? [])],
+      repeatsLeft: this.#repeatsLeft,
+    };
+  }
+
+  static restore(snapshot: LedgerSnapshot, modulus: number): Ledger {
+    const ledger = new Ledger(modulus);
+    ledger.#senderAck = ledger.#told = snapshot.senderAck;
+    ledger.#receiverAck = snapshot.receiverAck;
+    ledger.#heard = snapshot.heard;
+    for (const entry of snapshot.entries) {
+      if ("relayed" in entry) ledger.relay(entry.relayed);
+      else if ("injected" in entry) ledger.inject(Buffer.from(entry.injected), entry.atMs);
+      else ledger.swallow(entry.swallowed, entry.isHandled);
+    }
+    ledger.#repeats = snapshot.repeats.length === 0 ? undefined : new Map(snapshot.repeats);
+    ledger.#repeatsLeft = snapshot.repeatsLeft;
+    return ledger;
   }
 
   #push(item: Swallowed | Injected): void {

@@ -1,39 +1,18 @@
-import type { Injected, Swallowed } from "./management-ledger.js";
+import { Buffer } from "node:buffer";
+import type { Swallowed } from "./management-ledger.js";
 import { Ledger } from "./management-ledger.js";
+import type { AckOutcome, Injection, ManagementState, Pressure } from "./management-outcomes.js";
 import type { ManagementOptions } from "./management-options.js";
 import { DEFAULT_MANAGEMENT_OPTIONS } from "./management-options.js";
+import type { ManagementSnapshot } from "./management-snapshot.js";
+import { textOf } from "./management-snapshot.js";
 import { distance, parseHandled } from "./sequence.js";
 
 export type { Swallowed } from "./management-ledger.js";
+export type { AckOutcome, Injection, ManagementState, Pressure } from "./management-outcomes.js";
 export type { ManagementOptions } from "./management-options.js";
 export { DEFAULT_MANAGEMENT_OPTIONS } from "./management-options.js";
-
-/** What becomes of an `<a/>`. */
-export type AckOutcome =
-  /** It goes on with this counter. `isSame`: the counter is the one that came, so the frame may pass as it is. */
-  | { readonly kind: "relay"; readonly h: number; readonly isSame: boolean }
-  /** Only we had asked, and it holds nothing new for the other side. */
-  | { readonly kind: "drop" }
-  /** Stream management is not enabled here: the frame passes as it is, and its receiver decides. */
-  | { readonly kind: "pass" }
-  /** The leg is no longer attached (S35): the frame is dropped. */
-  | { readonly kind: "ignore" }
-  /** Not a counter: stream error `invalid-xml` (S14). */
-  | { readonly kind: "malformed" }
-  /** More than was sent (protocol.md 3.6); both values are in the numbering of whoever sent it. */
-  | { readonly kind: "too-high"; readonly h: number; readonly sendCount: number };
-
-/** What becomes of a stanza of ours: it leaves now, or it is kept until the stream can take it. */
-export type Injection = "send" | "keep";
-
-/**
- * How far a session is beyond its limits: `drop` means that the client's socket is to be closed, so that it comes back
- * and says what it has; `discard` that the session cannot be kept (protocol.md S13).
- */
-export type Pressure = "none" | "drop" | "discard";
-
-/** `off`: nothing is counted. `enabling`: `<enable/>` was relayed, the answer is awaited. `on`: both sides count. */
-export type ManagementState = "off" | "enabling" | "on";
+export type { ManagementSnapshot } from "./management-snapshot.js";
 
 /**
  * Stream management of one session (XEP-0198), through which stanzas are taken out of the stream and put into it.
@@ -58,8 +37,8 @@ export class StreamManagement {
   /** Upward ledgers of further `<enable/>`s that wait for their answer, oldest first. */
   #furtherUp: Ledger[] | undefined;
   /** Stanzas of ours for a stream that cannot take them now. */
-  #heldDown: Injected[] | undefined;
-  #heldUp: Injected[] | undefined;
+  #heldDown: Uint8Array[] | undefined;
+  #heldUp: Uint8Array[] | undefined;
   #heldBytes = 0;
   /** Counters of the server's that resumptions in flight have named; the nearest holds. */
   #offers: number[] | undefined;
@@ -187,7 +166,7 @@ export class StreamManagement {
   injectUp(bytes: Uint8Array, nowMs: number): Injection {
     if (this.#state === "off") return "send";
     if (!this.#isAttached) {
-      (this.#heldUp ??= []).push({ kind: "injected", bytes, atMs: nowMs });
+      (this.#heldUp ??= []).push(bytes);
       this.#heldBytes += bytes.length;
       return "keep";
     }
@@ -238,7 +217,7 @@ export class StreamManagement {
   injectDown(bytes: Uint8Array, nowMs: number): Injection {
     if (this.#state === "off") return "send";
     if (this.#state === "enabling" || !this.#isAttached) {
-      (this.#heldDown ??= []).push({ kind: "injected", bytes, atMs: nowMs });
+      (this.#heldDown ??= []).push(bytes);
       this.#heldBytes += bytes.length;
       return "keep";
     }
@@ -266,8 +245,8 @@ export class StreamManagement {
   requestsDue(nowMs: number): { readonly toClient: boolean; readonly toServer: boolean } {
     if (this.#state !== "on" || !this.#isAttached) return NO_REQUESTS;
     const { requestAfterCount, requestServerAfterCount, requestAfterMs } = this.#options;
-    const toClient = isDue(this.#down.requestDueMs(requestAfterCount, requestAfterMs), nowMs);
-    const toServer = isDue(this.#up.requestDueMs(requestServerAfterCount, requestAfterMs), nowMs);
+    const toClient = (this.#down.requestDueMs(requestAfterCount, requestAfterMs) ?? Infinity) <= nowMs;
+    const toServer = (this.#up.requestDueMs(requestServerAfterCount, requestAfterMs) ?? Infinity) <= nowMs;
     if (!toClient && !toServer) return NO_REQUESTS;
     if (toClient) this.#down.askForUs(nowMs);
     if (toServer) this.#up.askForUs(nowMs);
@@ -351,6 +330,31 @@ export class StreamManagement {
     return { h: this.#up.senderAck, down, up };
   }
 
+  /** All of a detached session, for another instance. */
+  snapshot(): ManagementSnapshot {
+    return {
+      up: this.#up.snapshot(),
+      down: this.#down.snapshot(),
+      heldUp: (this.#heldUp ?? []).map(textOf),
+      heldDown: (this.#heldDown ?? []).map(textOf),
+    };
+  }
+
+  /** The same session at another instance, detached: the next thing that happens to it is a resumption. */
+  static restore(
+    { up, down, heldUp, heldDown }: ManagementSnapshot,
+    options: ManagementOptions = DEFAULT_MANAGEMENT_OPTIONS,
+  ): StreamManagement {
+    const management = new StreamManagement(options);
+    management.#state = "on";
+    management.#isAttached = false;
+    management.#up = Ledger.restore(up, options.modulus);
+    management.#down = Ledger.restore(down, options.modulus);
+    for (const text of heldUp) management.injectUp(Buffer.from(text), 0);
+    for (const text of heldDown) management.injectDown(Buffer.from(text), 0);
+    return management;
+  }
+
   #acknowledge(ledger: Ledger, hText: string | undefined, options: { notBeyond?: number | undefined }): AckOutcome {
     if (!this.#isAttached) return { kind: "ignore" };
     if (this.#state !== "on") return { kind: "pass" };
@@ -381,16 +385,12 @@ export class StreamManagement {
     return this.#release(held);
   }
 
-  #release(held: readonly Injected[] | undefined): readonly Uint8Array[] {
+  #release(held: readonly Uint8Array[] | undefined): readonly Uint8Array[] {
     if (held === undefined) return NOTHING;
-    for (const { bytes } of held) this.#heldBytes -= bytes.length;
-    return held.map(({ bytes }) => bytes);
+    for (const bytes of held) this.#heldBytes -= bytes.length;
+    return held;
   }
 }
 
 const NOTHING: readonly Uint8Array[] = [];
-function isDue(dueMs: number | undefined, nowMs: number): boolean {
-  return dueMs !== undefined && dueMs <= nowMs;
-}
-
 const NO_REQUESTS = { toClient: false, toServer: false } as const;

@@ -141,6 +141,20 @@ export class Resumptions<Owner, Link> {
     return session;
   }
 
+  /**
+   * A session that another instance hands over (protocol.md S33): the client keeps its id, and the session waits here to
+   * be resumed. `management` is one that was restored.
+   */
+  adopt(
+    description: Omit<ResumableDescription<Owner, Link>, "link">,
+    cid: string,
+    nowMs: number,
+  ): ResumableSession<Owner, Link> {
+    const session = { ...description, cid, link: undefined, deadlineMs: this.#deadline(description.maxSeconds, nowMs) };
+    this.#entries.set(keyOf(description.domain, cid), { session, attempts: new Set() });
+    return session;
+  }
+
   find(domain: string, cid: string): ResumableSession<Owner, Link> | undefined {
     return this.#entries.get(keyOf(domain, cid))?.session;
   }
@@ -152,9 +166,8 @@ export class Resumptions<Owner, Link> {
   detach(session: ResumableSession<Owner, Link>, link: Link, nowMs: number): void {
     const entry = this.#entryOf(session);
     if (entry === undefined || entry.session.link !== link) return;
-    const { maxSeconds = this.#options.defaultMaxSeconds } = session;
     entry.session.link = undefined;
-    entry.session.deadlineMs = nowMs + (maxSeconds + this.#options.graceSeconds) * 1000;
+    entry.session.deadlineMs = this.#deadline(session.maxSeconds, nowMs);
     session.management.detach();
   }
 
@@ -205,6 +218,10 @@ export class Resumptions<Owner, Link> {
     }
     entry.attempts.add(attempt);
     return { kind: "relay", previd: session.serverId, h: serverH, attempt };
+  }
+
+  #deadline(maxSeconds: number | undefined, nowMs: number): number {
+    return nowMs + ((maxSeconds ?? this.#options.defaultMaxSeconds) + this.#options.graceSeconds) * 1000;
   }
 
   *#waiting(): Iterable<{ readonly session: ResumableSession<Owner, Link>; readonly deadlineMs: number }> {

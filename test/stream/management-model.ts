@@ -1,5 +1,5 @@
 import { Buffer } from "node:buffer";
-import type { ManagementOptions } from "../../src/stream/management.js";
+import type { ManagementOptions, ManagementSnapshot } from "../../src/stream/management.js";
 import { DEFAULT_MANAGEMENT_OPTIONS, StreamManagement } from "../../src/stream/management.js";
 import type { ResumableSession, ResumeAttempt } from "../../src/stream/resumption.js";
 import { Resumptions } from "../../src/stream/resumption.js";
@@ -108,9 +108,10 @@ export class Model {
   readonly #options: ModelOptions;
   readonly client: Endpoint;
   readonly server: Endpoint;
-  readonly management: StreamManagement;
+  management: StreamManagement;
+  readonly #managementOptions: ManagementOptions;
   readonly #resumptions: Resumptions<string, Connection>;
-  readonly #session: ResumableSession<string, Connection>;
+  #session: ResumableSession<string, Connection>;
   readonly #connections: Connection[];
   /** Where the client is, and whether its stream stands there; the server's stream. */
   #clientAt: Connection | undefined;
@@ -143,6 +144,7 @@ export class Model {
       ackDelegated,
       requestAfterCount: 3,
     };
+    this.#managementOptions = management;
     this.management = new StreamManagement(management);
     this.management.enable();
     this.management.enabled(0);
@@ -196,6 +198,7 @@ export class Model {
     (pick) => this.#reconnect(pick % 4 === 0),
     (pick) => this.#reconnect(pick % 4 === 0),
     (pick) => this.#serverLost(pick),
+    () => this.#handOver(),
     (pick) => {
       this.#nowMs += (pick % 40) * 1000;
       this.#request();
@@ -347,6 +350,16 @@ export class Model {
     connection.serverToProxy.length -= pick % (connection.serverToProxy.length + 1);
     connection.proxyToServer.push({ is: "closed" });
     connection.serverToProxy.push({ is: "closed" });
+  }
+
+  /** Another instance takes the session over while nobody is connected. */
+  #handOver(): void {
+    if (this.#session.link !== undefined || this.#resumptions.nextDeadlineMs === undefined) return;
+    const snapshot: ManagementSnapshot = JSON.parse(JSON.stringify(this.management.snapshot()));
+    this.management = StreamManagement.restore(snapshot, this.#managementOptions);
+    const { cid } = this.#session;
+    this.#resumptions.remove(this.#session);
+    this.#session = this.#resumptions.adopt({ ...this.#session, management: this.management }, cid, this.#nowMs);
   }
 
   // Deliveries

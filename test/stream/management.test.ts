@@ -339,3 +339,31 @@ describe("a detached session", () => {
     expect(management.requestsDue(99_000)).toEqual({ toClient: false, toServer: false });
   });
 });
+
+test("a session is the same at another instance, whatever JSON does to it (protocol.md S33)", () => {
+  const management = enabled();
+  management.clientStanza();
+  management.swallowed("w");
+  management.injectUp(bytesOf("<message>Ä</message>"), 5);
+  management.clientStanza(2);
+  management.serverStanza(3);
+  management.injectDown(stanza("p"), 7);
+  management.clientAck("2");
+  management.detach();
+  management.injectDown(bytesOf("<message>ü</message>"), 9);
+  const copy = StreamManagement.restore(JSON.parse(JSON.stringify(management.snapshot())));
+  expect(copy.snapshot()).toEqual(management.snapshot());
+  expect(copy.isAttached).toBe(false);
+  const counters = { clientH: 3, serverH: 3, handledByServer: 1 };
+  for (const one of [copy, management]) {
+    expect(one.offer(3)).toBe(3);
+    const resumed = one.resume(counters, 0);
+    expect(texts(resumed?.down)).toEqual([stanza("p").toString(), "<message>ü</message>"]);
+    expect(texts(resumed?.up)).toEqual(["<message>Ä</message>"]);
+    expect(resumed?.h).toBe(2);
+  }
+});
+
+function bytesOf(text: string): Buffer {
+  return Buffer.from(text);
+}

@@ -333,3 +333,22 @@ describe("a detached session", () => {
     expect(ask(stay)).toEqual(NOT_FOUND);
   });
 });
+
+test("a session that was handed over keeps its id and waits to be resumed (protocol.md S33)", () => {
+  const { session, management, resumptions: first } = stage();
+  first.detach(session, "old", 0);
+  const second = new Resumptions<string, string>({ ...DEFAULT_RESUMPTION_OPTIONS, tag: "node2" });
+  const restored = StreamManagement.restore(management.snapshot());
+  const adopted = second.adopt({ ...session, management: restored }, session.cid, 5000);
+  first.remove(session);
+  expect(second.nextDeadlineMs).toBe(935_000);
+  const decision = second.resume({
+    domain: "capulet.lit",
+    previd: session.cid,
+    h: "0",
+    account: undefined,
+    link: "new",
+  });
+  expect(attemptOf(decision).resumed("0", JULIET, 6000)).toMatchObject({ kind: "resumed", previd: "node1.tomb.7" });
+  expect(adopted.link).toBe("new");
+});
