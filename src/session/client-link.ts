@@ -85,7 +85,7 @@ export class ClientLink implements LinkMachine, LinkStats {
   finished(leg: LegName): void {
     if (this.#teardown.hasEnded) return;
     if (leg === "server") {
-      this.#stream?.failPending("server-closed");
+      this.#stream?.serverFinished();
       if (this.#phase === "open") this.#teardown.finished("server");
       else this.#serverUnreachable();
       return;

@@ -104,8 +104,9 @@ export class ClientStream {
     this.#context.up.release();
   }
 
-  failPending(code: RequestFaultCode): void {
-    this.#session?.failPending(code);
+  /** The server's leg ends. Unless the session may be resumed, now is the last time to answer what is pending. */
+  serverFinished(): void {
+    if (this.#session?.resumable === undefined) this.#session?.failPending("server-closed");
   }
 
   /**

@@ -296,13 +296,19 @@ describe("resumption", () => {
   });
 
   test("keeps the session when it is the server's leg that is lost (S22)", () => {
-    const { world } = setUp();
+    const { world, entity } = setUp();
     const { link, cid } = managed(world);
+    link.client(request("a1"));
+    link.machine.finished("server");
     link.machine.closed("server", "reset");
     expect(link.take("client")).toBe("");
     const again = returning(world);
     again.client(resume(cid, 0));
     expect(again.take("server")).toContain('previd="s-id"');
+    again.server(resumed(0));
+    again.take("client");
+    reply(entity);
+    expect(again.take("client")).toMatch(/^<iq type="result" id="a1"/);
   });
 
   test("inside SASL2 is translated the same way, without a restart (S34)", () => {
