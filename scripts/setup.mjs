@@ -119,12 +119,15 @@ export async function ensureDebianPackages(packages, say) {
   const env = { DEBIAN_FRONTEND: "noninteractive" };
   const restore = forbidServices();
   try {
-    if (!hasPackageLists()) await run("apt-get", ["update", "-qq"], { quiet: true, env });
-    const install = ["install", "-y", "-qq", "--no-install-recommends", ...missing];
+    // Somebody else may be installing; a mirror may not answer.
+    const patience = ["-o", "DPkg::Lock::Timeout=120", "-o", "Acquire::http::Timeout=30", "-o", "Acquire::Retries=2"];
+    const update = ["update", "-qq", ...patience];
+    if (!hasPackageLists()) await run("apt-get", update, { quiet: true, env });
+    const install = ["install", "-y", "-qq", "--no-install-recommends", ...patience, ...missing];
     let outcome = await run("apt-get", install, { quiet: true, env });
     if (outcome.code !== 0) {
       // Lists may be so old that what they name is gone.
-      await run("apt-get", ["update", "-qq"], { quiet: true, env });
+      await run("apt-get", update, { quiet: true, env });
       outcome = await run("apt-get", install, { quiet: true, env });
     }
     if (outcome.code !== 0) return `apt-get failed: ${outcome.output.trim().split("\n").slice(-3).join(" / ")}`;

@@ -25,6 +25,8 @@ export class Program {
     const { name, command, args, env, onMessage } = options;
     this.#name = name;
     this.#child = spawn(command, args, {
+      // Ctrl-C in a terminal is for the demonstration alone; it stops its programs one after another.
+      detached: true,
       stdio: ["pipe", "pipe", "pipe", ...(onMessage === undefined ? [] : (["ipc"] as const))],
       env: { ...process.env, ...env },
     });

@@ -120,11 +120,7 @@ export class Listener {
       socket.on("error", ignoreError).destroy();
       return;
     }
-    const link = new Link(socket, this.#origin, surroundings, (gone) => {
-      admission.leave(remoteAddress);
-      links.remove(gone);
-    });
-    links.add(link);
+    links.add(new Link(socket, this.#origin, surroundings));
   }
 }
 
@@ -140,6 +136,10 @@ function origin(parts: ListenerParts, settings: ListenerSettings, counters: List
       return tls === "none" ? undefined : parts.certificates.tlsOptions;
     },
     openMachine: (performer) => parts.openMachine(settings, performer),
+    gone: (link) => {
+      parts.admission.leave(link.remoteAddress);
+      parts.links.remove(link);
+    },
   };
 }
 

@@ -14,8 +14,12 @@ import { isTrusted, tlsClientOptions, type Upstream } from "./upstream.js";
 // leg by a property of the socket, so a connection makes no closures; nothing is buffered here but the first piece of
 // a turn. Rejected: `pipe()`, which costs four kilobytes a pair and knows one reason to pause only.
 
-/** What a leg tells the link that owns it. */
+/** What a leg needs of the link that owns it, and tells it. Asked each time: a reference in each leg is memory. */
 export interface LegOwner {
+  readonly turns: Turns;
+  /** How long a peer may accept nothing while bytes wait for it. */
+  readonly drainMs: number;
+  trafficOf(leg: Leg): LegTraffic;
   legBytes(leg: Leg, chunk: Buffer): void;
   /** The peer sent FIN: it will send no more. */
   legFinished(leg: Leg): void;
@@ -28,15 +32,6 @@ export interface LegOwner {
   legDrained(leg: Leg): void;
   /** The last call for this leg. */
   legClosed(leg: Leg, reason: LegClosed): void;
-}
-
-export interface LegOptions {
-  readonly name: LegName;
-  readonly owner: LegOwner;
-  readonly turns: Turns;
-  readonly traffic: LegTraffic;
-  /** How long a peer may accept nothing while bytes wait for it. */
-  readonly drainMs: number;
 }
 
 /** Reading stops while any of these holds. */
@@ -63,43 +58,37 @@ interface LegSocket extends Socket {
 export class Leg implements Flushable {
   readonly name: LegName;
   readonly #owner: LegOwner;
-  readonly #turns: Turns;
-  readonly #traffic: LegTraffic;
-  readonly #drainMs: number;
   #socket: LegSocket;
   #phase: Phase;
   /** The first piece of this turn; a second one corks the socket, so that both leave together. */
   #held: Uint8Array | undefined;
   #corked = false;
   #finishing = false;
-  #pauses = 0;
   #filled = false;
+  #pauses = 0;
   /** Why the leg will be gone, when that is known before the socket says so. */
   #verdict: LegClosed | undefined;
   #deadline: NodeJS.Timeout | undefined;
   /** Bytes that had left when the deadline was set. */
   #acceptedBytes = 0;
 
-  private constructor(options: LegOptions, socket: Socket, phase: Phase) {
-    this.name = options.name;
-    this.#owner = options.owner;
-    this.#turns = options.turns;
-    this.#traffic = options.traffic;
-    this.#drainMs = options.drainMs;
-    this.#socket = socket;
+  private constructor(name: LegName, owner: LegOwner, phase: Phase, open: (leg: Leg) => Socket) {
+    this.name = name;
+    this.#owner = owner;
     this.#phase = phase;
+    this.#socket = open(this);
   }
 
   /** Takes over a socket that a listener accepted with `allowHalfOpen`. Reading begins at once. */
-  static accepted(options: LegOptions, socket: Socket): Leg {
-    const leg = new Leg(options, socket, "open");
+  static accepted(name: LegName, owner: LegOwner, socket: Socket): Leg {
+    const leg = new Leg(name, owner, "open", () => socket);
     leg.#listen();
     return leg;
   }
 
   /** Opens a connection; `legConnected` or `legClosed` follows. Bytes may be sent at once. */
-  static connecting(options: LegOptions, upstream: Upstream): Leg {
-    const { host, port } = upstream;
+  static connecting(name: LegName, owner: LegOwner, upstream: Upstream): Leg {
+    const { host, port, tls } = upstream;
     const tcp = {
       host,
       port,
@@ -108,39 +97,24 @@ export class Leg implements Flushable {
       keepAlive: true,
       keepAliveInitialDelay: keepAliveMs,
     } as const;
-    if (upstream.tls === "direct") {
-      const socket = connectTls({ ...tcp, ...tlsClientOptions(upstream), ALPNProtocols: ["xmpp-client"] });
-      const leg = new Leg(options, socket, "connecting");
-      socket.once("secureConnect", () => leg.#checked(socket, upstream, () => leg.#connected()));
-      leg.#listen();
-      return leg;
-    }
-    if (upstream.tls === "starttls") {
-      const socket = connectTcp(tcp);
-      const leg = new Leg(options, socket, "connecting");
-      socket.once("connect", onConnect);
-      leg.#listen();
-      return leg;
-    }
-    // One buffer for all sockets, out of which the bytes are copied before anything else happens. Node would allocate
-    // 64 KiB for each read and shrink it; that costs a fifth of the CPU of relaying small stanzas.
-    const found: { leg?: Leg } = {};
-    const socket = connectTcp({
-      ...tcp,
-      onread: {
-        buffer: readBuffer,
-        callback: (length) => {
-          const chunk = Buffer.allocUnsafe(length);
-          readBuffer.copy(chunk, 0, 0, length);
-          found.leg?.received(chunk);
-          return true;
-        },
-      },
+    const leg = new Leg(name, owner, "connecting", (self) => {
+      switch (tls) {
+        case "direct":
+          return connectTls({ ...tcp, ...tlsClientOptions(upstream), ALPNProtocols: ["xmpp-client"] });
+        case "starttls":
+          return connectTcp(tcp);
+        case "none":
+          // One buffer for all sockets, out of which the bytes are copied before anything else happens. Node would
+          // allocate 64 KiB for each read and shrink it; that costs a fifth of the CPU of relaying small stanzas.
+          return connectTcp({ ...tcp, onread: { buffer: readBuffer, callback: self.#copyOut.bind(self) } });
+        default:
+          return tls satisfies never;
+      }
     });
-    const leg = new Leg(options, socket, "connecting");
-    found.leg = leg;
-    socket.once("connect", onConnect);
-    leg.#listen(false);
+    leg.#listen(tls !== "none");
+    const socket = leg.#socket;
+    if (socket instanceof TLSSocket) leg.#whenTrusted(socket, upstream, onConnect);
+    else socket.once("connect", onConnect);
     return leg;
   }
 
@@ -175,10 +149,10 @@ export class Leg implements Flushable {
     if (!this.isOpen || this.#finishing || bytes.byteLength === 0) return;
     // Between the end of the old transport and TLS nothing may leave in clear.
     if (this.#phase === "securing" && !(this.#socket instanceof TLSSocket)) return;
-    this.#traffic.sentBytes += bytes.byteLength;
+    this.#owner.trafficOf(this).sentBytes += bytes.byteLength;
     if (this.#held === undefined) {
       this.#held = bytes;
-      this.#turns.note(this, this.#owner);
+      this.#owner.turns.note(this, this.#owner);
       return;
     }
     if (!this.#corked) {
@@ -245,7 +219,7 @@ export class Leg implements Flushable {
   pause(reason: PauseReason): void {
     const before = this.#pauses;
     this.#pauses |= reason;
-    if (before !== this.#pauses && reason === PauseReason.room) this.#traffic.roomPauses++;
+    if (before !== this.#pauses && reason === PauseReason.room) this.#owner.trafficOf(this).roomPauses++;
     if (before === 0 && this.#isReadable()) this.#socket.pause();
   }
 
@@ -296,12 +270,14 @@ export class Leg implements Flushable {
     const socket = connectTls({ socket: plain, ...tlsClientOptions(upstream) });
     this.#socket = socket;
     this.#listen();
-    socket.once("secureConnect", () => this.#checked(socket, upstream, () => this.#secured(socket)));
+    this.#whenTrusted(socket, upstream, () => this.#secured(socket));
   }
 
-  #checked(socket: TLSSocket, upstream: Upstream, go: () => void): void {
-    if (isTrusted(socket, upstream)) go();
-    else this.#fail("tls_failed");
+  #whenTrusted(socket: TLSSocket, upstream: Upstream, go: (this: LegSocket) => void): void {
+    socket.once("secureConnect", () => {
+      if (isTrusted(socket, upstream)) go.call(socket);
+      else this.#fail("tls_failed");
+    });
   }
 
   #secured(socket: TLSSocket): void {
@@ -309,12 +285,6 @@ export class Leg implements Flushable {
     this.#phase = "open";
     if (this.#pauses !== 0) socket.pause();
     this.#owner.legSecured(this, this.name === "server" ? undefined : sentName(socket));
-  }
-
-  #connected(): void {
-    if (this.#phase !== "connecting") return;
-    this.#phase = "open";
-    this.#owner.legConnected(this);
   }
 
   /** `flowing` is false for a socket whose bytes come by `onread`. */
@@ -331,13 +301,23 @@ export class Leg implements Flushable {
     socket.off("end", onEnd).off("drain", onDrain).off("error", onError).off("close", onClose).off("data", onData);
   }
 
+  /** Takes `length` bytes out of the buffer that all sockets read into. True: go on reading. */
+  #copyOut(length: number): boolean {
+    const chunk = Buffer.allocUnsafe(length);
+    readBuffer.copy(chunk, 0, 0, length);
+    this.received(chunk);
+    return true;
+  }
+
   received(chunk: Buffer): void {
-    this.#traffic.receivedBytes += chunk.byteLength;
+    this.#owner.trafficOf(this).receivedBytes += chunk.byteLength;
     if (this.#phase === "open") this.#owner.legBytes(this, chunk);
   }
 
   connected(): void {
-    this.#connected();
+    if (this.#phase !== "connecting") return;
+    this.#phase = "open";
+    this.#owner.legConnected(this);
   }
 
   ended(): void {
@@ -381,7 +361,7 @@ export class Leg implements Flushable {
   /** Sets the deadline behind which a peer that took nothing since is given up. */
   #awaitProgress(): void {
     this.#acceptedBytes = this.#acceptedByPeer();
-    if (this.#deadline === undefined) this.#deadline = setTimeout(onDeadline, this.#drainMs, this);
+    if (this.#deadline === undefined) this.#deadline = setTimeout(onDeadline, this.#owner.drainMs, this);
     else this.#deadline.refresh();
   }
 

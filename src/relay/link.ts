@@ -12,8 +12,9 @@ import type {
 } from "../session/index.js";
 import { streamErrorConditions } from "../xmpp/index.js";
 import { nearLeg, type CountedLink, type FrameCounts, type ListenerCounters, type RelayMetrics } from "./counters.js";
-import { Leg, PauseReason, type LegOptions, type LegOwner } from "./leg.js";
+import { Leg, PauseReason, type LegOwner } from "./leg.js";
 import { logLinkEvent } from "./link-log.js";
+import type { LegTraffic } from "./traffic.js";
 import type { Turns } from "./turn.js";
 import type { Upstream } from "./upstream.js";
 
@@ -49,38 +50,40 @@ export interface LinkOrigin {
   /** Certificates of now; undefined on a listener without TLS. */
   readonly tlsOptions: TLSSocketOptions | undefined;
   openMachine(performer: Performer): CountingMachine;
+  /** Called once, when both legs of a link are gone. */
+  gone(link: Link): void;
 }
 
 /**
  * The performer of one link: two legs, six timers, one machine. It holds no protocol knowledge and owns every socket and
- * every timer of the link; when `onGone` is called nothing of it is left.
+ * every timer of the link; when `origin.gone` is called nothing of it is left.
  */
 export class Link implements Performer, LegOwner, CountedLink {
   readonly id: string;
   readonly origin: LinkOrigin;
   readonly remoteAddress: string;
-  readonly openedAt = performance.now();
+  /** Milliseconds of the process's clock. */
+  readonly openedAt = Math.round(performance.now());
   readonly #surroundings: LinkSurroundings;
-  readonly #onGone: (link: Link) => void;
   readonly #near: Leg;
   readonly #machine: CountingMachine;
   #server: Leg | undefined;
   #domain: string | undefined;
-  #connectingSince = 0;
+  /** While the server leg is being connected; dropped then, since a number that is no small integer is kept in a box. */
+  #connecting: { readonly sinceMs: number } | undefined;
   /** Only while one of them runs. */
   #timers: Partial<Record<LinkTimer, NodeJS.Timeout>> | undefined;
   #ended: CloseReason | undefined;
   /** When bytes came last, while the idle timer runs. */
   #lastBytesAt = 0;
 
-  /** Takes over `socket`. `onGone` is called once, when both legs are gone. */
-  constructor(socket: Socket, origin: LinkOrigin, surroundings: LinkSurroundings, onGone: (link: Link) => void) {
+  /** Takes over `socket`. */
+  constructor(socket: Socket, origin: LinkOrigin, surroundings: LinkSurroundings) {
     this.id = nextId();
     this.origin = origin;
     this.remoteAddress = socket.remoteAddress ?? "";
     this.#surroundings = surroundings;
-    this.#onGone = onGone;
-    this.#near = Leg.accepted(this.#legOptions(nearLeg(origin.kind)), socket);
+    this.#near = Leg.accepted(nearLeg(origin.kind), this, socket);
     surroundings.turns.begin(this);
     this.#machine = origin.openMachine(this);
     if (origin.tls === "direct") this.startTls("client");
@@ -139,8 +142,8 @@ export class Link implements Performer, LegOwner, CountedLink {
       setImmediate(() => this.#tellClosed("server", "refused"));
       return;
     }
-    this.#connectingSince = performance.now();
-    this.#server = Leg.connecting(this.#legOptions("server"), upstream);
+    this.#connecting = { sinceMs: performance.now() };
+    this.#server = Leg.connecting("server", this, upstream);
     if (this.#near.isFilled) this.#server.pause(PauseReason.room);
   }
 
@@ -177,7 +180,7 @@ export class Link implements Performer, LegOwner, CountedLink {
     }
     const ms = this.#surroundings.timeouts[lengths[timer]];
     if (ms <= 0) return;
-    if (timer === "idle") this.#lastBytesAt = performance.now();
+    if (timer === "idle") this.#lastBytesAt = Math.round(performance.now());
     this.#arm(timer, ms);
   }
 
@@ -221,11 +224,24 @@ export class Link implements Performer, LegOwner, CountedLink {
     this.#surroundings.turns.end();
   }
 
-  // What the legs tell.
+  // What the legs ask and tell.
+
+  get turns(): Turns {
+    return this.#surroundings.turns;
+  }
+
+  get drainMs(): number {
+    return this.#surroundings.timeouts.drainMs;
+  }
+
+  trafficOf(leg: Leg): LegTraffic {
+    const { counters } = this.origin;
+    return leg.name === "server" ? counters.server : counters.near;
+  }
 
   legBytes(leg: Leg, chunk: Buffer): void {
     const { turns } = this.#surroundings;
-    if (this.#timers?.idle !== undefined) this.#lastBytesAt = performance.now();
+    if (this.#timers?.idle !== undefined) this.#lastBytesAt = Math.round(performance.now());
     turns.begin(this);
     this.#machine.bytes(leg.name, chunk);
     turns.end();
@@ -238,7 +254,7 @@ export class Link implements Performer, LegOwner, CountedLink {
   }
 
   legConnected(leg: Leg): void {
-    this.#serverAnswered((performance.now() - this.#connectingSince) / 1000);
+    this.#serverAnswered((performance.now() - (this.#connecting?.sinceMs ?? 0)) / 1000);
     if (leg.isSecure) this.#surroundings.metrics.handshakes.add(leg.name, "done");
     this.#surroundings.turns.begin(this);
     this.#machine.connected();
@@ -262,7 +278,7 @@ export class Link implements Performer, LegOwner, CountedLink {
 
   legClosed(leg: Leg, reason: LegClosed): void {
     if (reason === "tls_failed") this.#surroundings.metrics.handshakes.add(leg.name, "failed");
-    if (leg === this.#server && this.#connectingSince !== 0) this.#serverAnswered(undefined);
+    if (leg === this.#server && this.#connecting !== undefined) this.#serverAnswered(undefined);
     this.#opposite(leg)?.resume(PauseReason.room);
     this.#tellClosed(leg.name, reason);
     if (!this.#near.isGone || this.#server?.isGone === false) return;
@@ -272,7 +288,7 @@ export class Link implements Performer, LegOwner, CountedLink {
       this.#end(leg === this.#server ? "server_lost" : "client_lost");
     }
     this.origin.counters.leave(this);
-    this.#onGone(this);
+    this.origin.gone(this);
   }
 
   #tellClosed(leg: LegName, reason: LegClosed): void {
@@ -282,7 +298,7 @@ export class Link implements Performer, LegOwner, CountedLink {
   }
 
   #serverAnswered(seconds: number | undefined): void {
-    this.#connectingSince = 0;
+    this.#connecting = undefined;
     this.#surroundings.metrics.serverConnected(this.#domain ?? "", this.origin.kind, seconds);
   }
 
@@ -296,13 +312,6 @@ export class Link implements Performer, LegOwner, CountedLink {
     logLinkEvent(this.#surroundings.log, this, { kind: "ended", reason });
     this.#near.close();
     this.#server?.close();
-  }
-
-  #legOptions(name: LegName): LegOptions {
-    const { counters } = this.origin;
-    const { turns, timeouts } = this.#surroundings;
-    const traffic = name === "server" ? counters.server : counters.near;
-    return { name, owner: this, turns, traffic, drainMs: timeouts.drainMs };
   }
 
   #leg(name: LegName): Leg | undefined {

@@ -160,15 +160,16 @@ export class Resumptions<Owner, Link> {
   }
 
   /**
-   * The client or the server of a session is lost without having closed its stream. Nothing happens if the session was
-   * resumed by another link in the meantime.
+   * The client or the server of a session is lost without having closed its stream. False: the session was resumed by
+   * another link in the meantime or is gone, and this link has nothing to do with it any more.
    */
-  detach(session: ResumableSession<Owner, Link>, link: Link, nowMs: number): void {
+  detach(session: ResumableSession<Owner, Link>, link: Link, nowMs: number): boolean {
     const entry = this.#entryOf(session);
-    if (entry === undefined || entry.session.link !== link) return;
+    if (entry === undefined || entry.session.link !== link) return false;
     entry.session.link = undefined;
     entry.session.deadlineMs = this.#deadline(session.maxSeconds, nowMs);
     session.management.detach();
+    return true;
   }
 
   /**

@@ -162,12 +162,13 @@ export class Rig {
         script.open?.(performer);
         return this.#machine;
       },
-    };
-    this.#front = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      this.#link = new Link(socket, origin, surroundings, (link) => {
+      gone: (link) => {
         this.links.remove(link);
         this.#whenGone();
-      });
+      },
+    };
+    this.#front = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
+      this.#link = new Link(socket, origin, surroundings);
       this.links.add(this.#link);
     });
   }

@@ -89,7 +89,12 @@ function legOfNobody(): {
     }
   }
   const ignore = (): void => undefined;
+  const turns = new Turns();
+  const traffic = new LegTraffic();
   const owner: LegOwner = {
+    turns,
+    drainMs: 1000,
+    trafficOf: () => traffic,
     legBytes: ignore,
     legFinished: ignore,
     legConnected: ignore,
@@ -98,8 +103,6 @@ function legOfNobody(): {
     legDrained: ignore,
     legClosed: ignore,
   };
-  const turns = new Turns();
-  const traffic = new LegTraffic();
-  const leg = Leg.accepted({ name: "client", owner, turns, traffic, drainMs: 1000 }, new Nowhere());
+  const leg = Leg.accepted("client", owner, new Nowhere());
   return { turns, leg, owner, writes };
 }

@@ -173,7 +173,7 @@ describe("a resumption", () => {
     const second = attemptOf(ask(stay, { link: "second" }));
     expect(second.resumed("0", JULIET, 0)).toMatchObject({ kind: "resumed", conflicting: "old", rivals: ["first"] });
     expect(first.resumed("0", JULIET, 0)).toBeUndefined();
-    stay.resumptions.detach(stay.session, "old", 0);
+    expect(stay.resumptions.detach(stay.session, "old", 0)).toBe(false);
     expect(stay.session.link).toBe("second");
     expect(stay.management.isAttached).toBe(true);
   });
@@ -302,7 +302,7 @@ describe("a detached session", () => {
   test("waits as long as the server says, or 900 seconds, and a grace (protocol.md S21)", () => {
     const stay = stage(60);
     expect(stay.resumptions.nextDeadlineMs).toBeUndefined();
-    stay.resumptions.detach(stay.session, "old", 1000);
+    expect(stay.resumptions.detach(stay.session, "old", 1000)).toBe(true);
     expect(stay.resumptions.nextDeadlineMs).toBe(91_000);
     expect(stay.resumptions.expire(90_999)).toEqual([]);
     expect(stay.resumptions.expire(91_000)).toEqual([stay.session]);

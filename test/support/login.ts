@@ -81,10 +81,15 @@ export function componentHeader(jid: string): string {
 export async function connectComponent(options: ComponentOptions): Promise<XmppStream> {
   const stream = await XmppStream.connect(options.port, undefined, options.jid);
   stream.jid = options.jid;
-  const header = await stream.open(componentHeader(options.jid));
-  const id = String(header.attrs["id"] ?? "");
-  stream.send(`<handshake>${createHash("sha1").update(`${id}${options.secret}`).digest("hex")}</handshake>`);
+  await componentHandshake(stream, componentHeader(options.jid), options.secret);
+  return stream;
+}
+
+/** Opens a component's stream and authenticates it. */
+export async function componentHandshake(stream: XmppStream, header: string, secret: string): Promise<void> {
+  const { attrs } = await stream.open(header);
+  const digest = createHash("sha1").update(`${String(attrs["id"] ?? "")}${secret}`);
+  stream.send(`<handshake>${digest.digest("hex")}</handshake>`);
   const outcome = await stream.take((element) => /^(handshake|error)$/.test(element.getName()), "the handshake");
   if (outcome.element.getName() !== "handshake") throw new Error(`no handshake: ${outcome.raw}`);
-  return stream;
 }
