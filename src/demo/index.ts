@@ -41,11 +41,9 @@ export async function runDemo({ once, withoutProsody, hasColours, write }: DemoO
     }
     page.line();
     if (!once) {
+      page.line("Everything keeps running until Ctrl-C. Any client may log in, too:");
       page.line(
-        `Everything keeps running until Ctrl-C. Any client may log in, too: ${cast.user}@${cast.domain}, password`,
-      );
-      page.line(
-        `${cast.password}, server 127.0.0.1, port ${String(first.clientPort)} (its certificate is known to nobody).`,
+        `${cast.user}@${cast.domain}, password ${cast.password}, server 127.0.0.1, port ${String(first.clientPort)}`,
       );
     }
     page.line(`Status page: ${first.statusPage}`);

@@ -30,6 +30,8 @@ export interface LegOwner {
   /** This leg holds so much that the opposite one should not be read, or has got rid of it. */
   legFilled(leg: Leg): void;
   legDrained(leg: Leg): void;
+  /** Why the leg is about to be closed, for whoever looks after it; content of the peer is not in it. */
+  legFailed(leg: Leg, error: Error): void;
   /** The last call for this leg. */
   legClosed(leg: Leg, reason: LegClosed): void;
 }
@@ -140,6 +142,11 @@ export class Leg implements Flushable {
     return this.#filled;
   }
 
+  /** True between the end of connecting or securing and the end of the leg. */
+  get isEstablished(): boolean {
+    return this.#phase === "open" || this.#phase === "closing";
+  }
+
   get isSecure(): boolean {
     return this.#socket instanceof TLSSocket && this.#phase === "open";
   }
@@ -195,9 +202,10 @@ export class Leg implements Flushable {
   close(): void {
     if (!this.isOpen) return;
     this.flush();
-    const wasSecuring = this.#phase === "securing";
+    const isReachable = this.#phase === "open";
     this.#phase = "closing";
-    if (wasSecuring) {
+    if (!isReachable) {
+      // Nothing can be said to a peer with which no connection, or no TLS, stands yet.
       this.#socket.destroy();
       return;
     }
@@ -276,7 +284,7 @@ export class Leg implements Flushable {
   #whenTrusted(socket: TLSSocket, upstream: Upstream, go: (this: LegSocket) => void): void {
     socket.once("secureConnect", () => {
       if (isTrusted(socket, upstream)) go.call(socket);
-      else this.#fail("tls_failed");
+      else this.failed(new Error("the certificate is not the pinned one"));
     });
   }
 
@@ -322,7 +330,7 @@ export class Leg implements Flushable {
 
   ended(): void {
     // A handshake that meets the end of the stream has failed; TLS itself would wait for ever.
-    if (this.#phase === "securing") this.#fail("tls_failed");
+    if (this.#phase === "securing") this.failed(new Error("the connection ended in the handshake"));
     else if (this.#phase === "open") this.#owner.legFinished(this);
     // `closing`: our FIN is out or on its way, and the socket goes by itself when both have been sent.
   }
@@ -335,7 +343,10 @@ export class Leg implements Flushable {
     this.#owner.legDrained(this);
   }
 
-  failed(): void {
+  failed(error: Error): void {
+    if (this.#phase === "gone") return;
+    // Node reports some faults twice.
+    if (this.#verdict === undefined) this.#owner.legFailed(this, error);
     if (this.#phase === "connecting") {
       const isTls = this.#socket instanceof TLSSocket && !this.#socket.connecting;
       this.#fail(isTls ? "tls_failed" : "refused");
@@ -422,8 +433,8 @@ function onDrain(this: LegSocket): void {
   this[legOf]?.drained();
 }
 
-function onError(this: LegSocket): void {
-  this[legOf]?.failed();
+function onError(this: LegSocket, error: Error): void {
+  this[legOf]?.failed(error);
 }
 
 function onClose(this: LegSocket): void {

@@ -1,5 +1,6 @@
 import type { Logger } from "pino";
 import type { LinkEvent } from "../session/index.js";
+import type { Leg } from "./leg.js";
 import type { Link } from "./link.js";
 
 /** One line for each event in the life of a link. Stanzas, credentials and SASL content appear at no level. */
@@ -15,6 +16,31 @@ export function logLinkEvent(log: Logger, link: Link, event: LinkEvent): void {
     ...(kind === "ended" ? { seconds: Math.round(performance.now() - link.openedAt) / 1000 } : {}),
   };
   log[level](line, texts[kind]);
+}
+
+/**
+ * Why a socket failed, in the words of Node. A server that cannot be reached, or whose certificate is not trusted, is the
+ * operator's to mend; a client that goes away is everyday life.
+ */
+export function logLegFailure(
+  log: Logger,
+  link: Link,
+  leg: Leg,
+  { error, domain }: { readonly error: Error; readonly domain: string | undefined },
+): void {
+  const level = leg.name === "server" && !leg.isEstablished ? "warn" : "debug";
+  if (!log.isLevelEnabled(level)) return;
+  const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
+  const line = {
+    event: "leg-failed",
+    connection: link.id,
+    listener: link.origin.counters.name,
+    leg: leg.name,
+    ...(domain === undefined ? {} : { domain }),
+    ...(code === undefined ? {} : { code }),
+    cause: error.message,
+  };
+  log[level](line, level === "warn" ? "the server cannot be reached" : "a connection failed");
 }
 
 const levels = {

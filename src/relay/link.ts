@@ -13,7 +13,7 @@ import type {
 import { streamErrorConditions } from "../xmpp/index.js";
 import { nearLeg, type CountedLink, type FrameCounts, type ListenerCounters, type RelayMetrics } from "./counters.js";
 import { Leg, PauseReason, type LegOwner } from "./leg.js";
-import { logLinkEvent } from "./link-log.js";
+import { logLegFailure, logLinkEvent } from "./link-log.js";
 import type { LegTraffic } from "./traffic.js";
 import type { Turns } from "./turn.js";
 import type { Upstream } from "./upstream.js";
@@ -274,6 +274,10 @@ export class Link implements Performer, LegOwner, CountedLink {
 
   legDrained(leg: Leg): void {
     this.#opposite(leg)?.resume(PauseReason.room);
+  }
+
+  legFailed(leg: Leg, error: Error): void {
+    logLegFailure(this.#surroundings.log, this, leg, { error, domain: this.#domain });
   }
 
   legClosed(leg: Leg, reason: LegClosed): void {

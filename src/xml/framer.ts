@@ -4,6 +4,7 @@ import { xmlFaults } from "./faults.js";
 import type { FramerLimits, FrameSink, NamespaceScope } from "./frame.js";
 import { FrameKind } from "./frame.js";
 import { readHead } from "./head.js";
+import { borrowBuffer, copyBytes, isLent, returnBuffer } from "./retained.js";
 import { LIST_STRIDE, PIECE_BYTES, ScannedStream, scanner } from "./scanner.js";
 
 export interface FramerOptions {
@@ -159,12 +160,25 @@ export class Framer {
       sink.frame(kind, chunk, start, end);
       return;
     }
-    this.#hold(chunk, start, end);
-    const joined = this.#held;
-    const length = this.#heldLength;
-    this.#dropHeld();
-    if (kind === FrameKind.streamHeader) this.#scope = scopeOf(joined, 0, length);
-    sink.frame(kind, joined, 0, length);
+    const joined = this.#join(this.#held, chunk, start, end);
+    this.#held = undefined;
+    this.#heldLength = 0;
+    if (kind === FrameKind.streamHeader) this.#scope = scopeOf(joined, 0, joined.length);
+    sink.frame(kind, joined, 0, joined.length);
+  }
+
+  /** What was kept of a frame and its rest, in a buffer that is the sink's. */
+  #join(held: Buffer, chunk: Buffer, start: number, end: number): Buffer {
+    const length = this.#heldLength + end - start;
+    if (!isLent(held) && held.length >= length) {
+      copyBytes(held, this.#heldLength, chunk, start, end);
+      return held.subarray(0, length);
+    }
+    const joined = Buffer.allocUnsafe(length);
+    copyBytes(joined, 0, held, 0, this.#heldLength);
+    copyBytes(joined, this.#heldLength, chunk, start, end);
+    returnBuffer(held);
+    return joined;
   }
 
   #break(fault: number, at: number, sink: FrameSink): void {
@@ -176,21 +190,23 @@ export class Framer {
     sink.fault({ kind: "xml", ...entry, offset: this.#chunkOffset + at });
   }
 
-  /** Keeps `chunk[start, end)` in a buffer of our own, so that an unfinished frame pins no buffer of a socket. */
-  #hold(chunk: Buffer, start: number, end = chunk.length): void {
-    const length = this.#heldLength + end - start;
-    if (this.#held === undefined || this.#held.length < length) {
-      const larger = Buffer.allocUnsafeSlow(
-        this.#held === undefined ? length : Math.max(length, 2 * this.#held.length),
-      );
-      this.#held?.copy(larger, 0, 0, this.#heldLength);
+  /** Keeps the end of a chunk. */
+  #hold(chunk: Buffer, start: number): void {
+    const length = this.#heldLength + chunk.length - start;
+    const held = this.#held;
+    if (held === undefined) this.#held = borrowBuffer(length);
+    else if (held.length < length) {
+      const larger = borrowBuffer(Math.max(length, 2 * held.length));
+      copyBytes(larger, 0, held, 0, this.#heldLength);
+      returnBuffer(held);
       this.#held = larger;
     }
-    chunk.copy(this.#held, this.#heldLength, start, end);
+    if (this.#held !== undefined) copyBytes(this.#held, this.#heldLength, chunk, start, chunk.length);
     this.#heldLength = length;
   }
 
   #dropHeld(): void {
+    if (this.#held !== undefined) returnBuffer(this.#held);
     this.#held = undefined;
     this.#heldLength = 0;
   }

@@ -4,6 +4,7 @@ import { declarationFault } from "./declaration.js";
 import { xmlFaults } from "./faults.js";
 import type { FramerLimits } from "./frame.js";
 import { isNameCharacter, isNameStart } from "./names.js";
+import { copyBytes } from "./retained.js";
 import { scannerCode } from "./scanner-code.js";
 
 /** A stream that the scanner reads: what is known of it while nobody reads it. */
@@ -85,8 +86,7 @@ class Scanner {
     if (this.#owner !== stream) this.#take(stream);
     const { input } = this.#memory;
     const length = end - start;
-    if (length < 24) for (let at = 0; at < length; at++) input[at] = chunk[start + at] ?? 0;
-    else input.set(length === chunk.length ? chunk : chunk.subarray(start, end));
+    copyBytes(input, 0, chunk, start, end);
     this.#walker = stream;
     return this.#code.scan(length, held);
   }

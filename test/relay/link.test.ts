@@ -102,6 +102,15 @@ describe("peers that misbehave", () => {
       'caesura_upstream_connects_total{domain="capulet.lit",link="c2s",outcome="failed"} 1',
     );
     expect(await rig.families.text()).toContain('caesura_upstream_up{domain="capulet.lit",link="c2s"} 0');
+    expect(rig.logged).toContainEqual(
+      expect.objectContaining({
+        level: 40,
+        event: "leg-failed",
+        leg: "server",
+        domain: "capulet.lit",
+        code: "ECONNREFUSED",
+      }),
+    );
   });
 
   test("a domain that is not served is told as refused", async () => {
@@ -222,6 +231,14 @@ describe("endings", () => {
     rig.link.close("client");
     vi.advanceTimersByTime(1001);
     await rig.machine.hears("closed client slow_peer");
+  });
+
+  test("close gives up a server leg that is still being connected", async () => {
+    const rig = await rigWith({ script: { ...passing, open: () => undefined } });
+    rig.link.connect("capulet.lit");
+    rig.link.send("server", Buffer.from("<stream>"));
+    rig.link.close("server");
+    await rig.machine.hears("closed server end");
   });
 
   test("abort drops what is queued and is told as the end of the leg", async () => {

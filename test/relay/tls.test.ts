@@ -188,6 +188,21 @@ describe("TLS on the server leg", () => {
     await expect(serverOutcome("starttls", trust())).resolves.toBe("closed server tls_failed");
   });
 
+  test("says in the log why a certificate is refused", async () => {
+    const rig = await serverRig("direct", { ca: montague.cert });
+    await answerTls(rig);
+    await rig.machine.hears("closed server tls_failed");
+    expect(rig.logged).toContainEqual(
+      expect.objectContaining({ level: 40, event: "leg-failed", code: "DEPTH_ZERO_SELF_SIGNED_CERT" }),
+    );
+    const pinned = await serverRig("direct", { pinnedCertificate: fingerprint(montague.cert) });
+    await answerTls(pinned);
+    await pinned.machine.hears("closed server tls_failed");
+    expect(pinned.logged).toContainEqual(
+      expect.objectContaining({ event: "leg-failed", cause: "the certificate is not the pinned one" }),
+    );
+  });
+
   test("offers xmpp-client by ALPN on direct TLS and sends the configured name (XEP-0368 §3)", async () => {
     const rig = await serverRig("direct", { ca: capulet.cert });
     const { socket } = await answerTls(rig);

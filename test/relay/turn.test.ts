@@ -101,6 +101,7 @@ function legOfNobody(): {
     legSecured: ignore,
     legFilled: ignore,
     legDrained: ignore,
+    legFailed: ignore,
     legClosed: ignore,
   };
   const leg = Leg.accepted("client", owner, new Nowhere());

@@ -15,6 +15,8 @@ export interface LoginOptions {
   readonly ca?: string;
   /** `xml:lang` of the stream. */
   readonly lang?: string;
+  /** False: TLS is not told the domain, as many clients do with STARTTLS. */
+  readonly namesDomain?: boolean;
 }
 
 /** The stream header of a client. */
@@ -40,7 +42,7 @@ export async function login(options: LoginOptions): Promise<XmppStream> {
 /** Everything of a login before resource binding; the features after SASL have been taken. */
 export async function authenticate(options: LoginOptions): Promise<XmppStream> {
   const { port, user, ca = "", transport = "clear", domain = "capulet.lit" } = options;
-  const tls = { ca, servername: domain };
+  const tls = { ca, servername: options.namesDomain === false ? undefined : domain };
   const header = clientHeader(domain, options.lang);
   const stream = await XmppStream.connect(port, transport === "direct" ? tls : undefined, user);
   stream.domain = domain;

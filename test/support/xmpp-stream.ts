@@ -11,7 +11,8 @@ const patienceMs = 8_000;
 export interface TlsOptions {
   /** The one certificate that is trusted, PEM. */
   readonly ca: string;
-  readonly servername: string;
+  /** What is named to the server (SNI) and expected in the certificate; undefined: nothing is named, any name is taken. */
+  readonly servername: string | undefined;
   readonly alpn?: readonly string[];
 }
 
@@ -298,7 +299,7 @@ function secured(socket: Socket, tls: TlsOptions): Socket {
   return connectTls({
     socket,
     ca: tls.ca,
-    servername: tls.servername,
+    ...(tls.servername === undefined ? { checkServerIdentity: () => undefined } : { servername: tls.servername }),
     ...(tls.alpn === undefined ? {} : { ALPNProtocols: [...tls.alpn] }),
   });
 }

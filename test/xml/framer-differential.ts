@@ -15,7 +15,7 @@ const stricter = new Set(
     ["comment", "processing-instruction", "doctype", "text-between-elements", "malformed-namespace"],
     ["wrong-stream-namespace", "wrong-root-element", "self-closed-header", "nested-stream-header"],
     ["nested-stream-element", "frame-too-large", "too-deep", "too-many-attributes", "too-many-children"],
-    ["name-too-long", "too-many-prefixes"],
+    ["name-too-long", "too-many-prefixes", "content-after-end"],
     // Expat reads these encodings, and any version, even none; it does not look into names for broken UTF-8.
     ["unsupported-encoding", "unsupported-xml-version", "standalone-no", "malformed-declaration", "invalid-utf8"],
   ].flat(),
@@ -58,7 +58,7 @@ export async function compare(bytes: Buffer, random: Random, expat: Expat | unde
   const isComplete = seen.frames.some(({ kind }) => kind === "streamEnd");
   const children = childrenOf(seen, bytes, options);
   // Saxes trims namespace names, which makes others of them.
-  if (!trimmable.test(passed.toString("latin1"))) {
+  if (!trimmable.test(passed.toString("utf8"))) {
     agree(readWithSaxes(passed), seen, children, () => `saxes: ${shown()}`);
   }
   if (expat === undefined) return seen;
