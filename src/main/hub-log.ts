@@ -10,6 +10,9 @@ export function logHubEvent(log: Logger, event: HubEvent): void {
       if (event.outcome === "result" || event.outcome === "error") log.debug(line, "a delegated request was answered");
       else log.warn(line, "a delegated request got no usable answer");
       break;
+    case "resumption":
+      log.debug(line, "a stream was to be resumed");
+      break;
     case "entity-up":
       log.info(line, "a managing entity is connected");
       break;

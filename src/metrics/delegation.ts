@@ -16,6 +16,7 @@ export class DelegationMetrics {
   readonly #outcomes = new Tally<readonly [domain: string, rule: string, entity: string, outcome: string]>();
   readonly #breaches = new Tally<readonly [code: string]>();
   readonly #advertisements = new Tally<readonly [domain: string, entity: string]>();
+  readonly #resumptions = new Tally<readonly [domain: string, outcome: string]>();
   readonly #lost = new Tally<readonly [entity: string]>();
   readonly #duration: HistogramFamily;
   #rules: readonly RuleName[] = [];
@@ -48,6 +49,18 @@ export class DelegationMetrics {
         labels: ["code"],
       },
       (sample) => this.#breaches.read(sample),
+    );
+    families.counter(
+      {
+        name: "caesura_resumptions_total",
+        help: "Streams that were to be resumed (XEP-0198), by what became of them",
+        labels: ["domain", "outcome"],
+      },
+      (sample) => this.#resumptions.read(sample),
+    );
+    families.gauge(
+      { name: "caesura_resumable_sessions", help: "Sessions that could be resumed, or wait for it", labels: [] },
+      (sample) => sample(stats().resumable),
     );
     this.#duration = families.histogram(
       {
@@ -120,6 +133,9 @@ export class DelegationMetrics {
         // A request that was refused did not wait; a late reply belongs to one that was answered long ago.
         if (event.outcome !== "late" && event.outcome !== "refused")
           this.#duration.observe(event.seconds, event.domain, event.rule, event.entity);
+        break;
+      case "resumption":
+        this.#resumptions.add(event.domain, event.outcome);
         break;
       case "advertised":
         this.#advertisements.add(event.domain, event.entity);

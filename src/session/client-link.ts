@@ -65,8 +65,8 @@ export class ClientLink implements LinkMachine, LinkStats {
       this,
       performer,
     );
-    this.#teardown = new Teardown(performer, "client", () => {
-      this.#endOfLink();
+    this.#teardown = new Teardown(performer, "client", (mayResume) => {
+      this.#endOfLink(mayResume);
     });
     this.#phase = tls === "direct" ? "securing" : tls === "starttls" ? "plain" : "opening";
     performer.setTimer(tls === "direct" ? "tls" : "header");
@@ -85,7 +85,7 @@ export class ClientLink implements LinkMachine, LinkStats {
   finished(leg: LegName): void {
     if (this.#teardown.hasEnded) return;
     if (leg === "server") {
-      this.#stream?.failPending("server-closed");
+      this.#stream?.serverFinished();
       if (this.#phase === "open") this.#teardown.finished("server");
       else this.#serverUnreachable();
       return;
@@ -186,7 +186,7 @@ export class ClientLink implements LinkMachine, LinkStats {
     const { code, condition, source, offset } = fault;
     this.#performer.report({ kind: "fault", leg: pump.from, code, condition, source, offset });
     if (this.#phase !== "open" && pump === this.#down) this.#serverUnreachable();
-    else this.#teardown.fail(pump.from, condition, "xml_fault", this.#ownHeader());
+    else this.#teardown.fail(pump.from, condition, "xml_fault", { header: this.#ownHeader() });
   }
 
   /** The stream of a client that is not secured yet: header, features, `<starttls/>`, and nothing else. */
@@ -340,13 +340,13 @@ export class ClientLink implements LinkMachine, LinkStats {
   }
 
   #fail(condition: StreamErrorCondition, reason: CloseReason): void {
-    this.#teardown.fail("client", condition, reason, this.#ownHeader());
+    this.#teardown.fail("client", condition, reason, { header: this.#ownHeader() });
   }
 
-  #endOfLink(): void {
+  #endOfLink(mayResume: boolean): void {
     this.#up.flush();
     this.#down.flush();
-    this.#stream?.end();
+    this.#stream?.end(mayResume);
     this.#up.stop();
     this.#down.stop();
   }

@@ -1,57 +1,66 @@
-import type { Jid } from "../xmpp/index.js";
-import { NS } from "../xmpp/index.js";
+import type { ManagementNamespace, ResumableSession, StreamManagement, Swallowed } from "../stream/index.js";
+import { fingerprintOf, writeRequest } from "../stream/index.js";
 import type { Element } from "../xml/index.js";
 import { FrameKind, parseElement, readHead } from "../xml/index.js";
+import type { Jid } from "../xmpp/index.js";
+import { NS } from "../xmpp/index.js";
+import type { ClientStream } from "./client-stream.js";
+import type { Domain } from "./domain.js";
 import { stanzaBytes, stanzaError } from "./errors.js";
 import type { RequestFaultCode } from "./faults.js";
 import type { HeldFrame } from "./held-frames.js";
 import { HeldFrames } from "./held-frames.js";
-import type { Domain } from "./domain.js";
 import type { Hub } from "./hub.js";
 import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
 import { describeRequest } from "./requests.js";
 
+/** The stream that a session runs over; a resumed session gets another one. */
+export interface SessionLink {
+  readonly up: Pump;
+  readonly down: Pump;
+  readonly performer: Performer;
+  /** Language of the client's stream (protocol.md R7). */
+  readonly lang: string | undefined;
+  /** Told when nothing is pending or held any more. */
+  readonly settled: () => void;
+  /** More waits for the client's acknowledgement than is kept: its socket is to be closed (protocol.md S13). */
+  readonly overflow: () => void;
+}
+
 /**
  * A bound c2s session: which of the client's stanzas are taken, which wait, and what is put into its stream.
  *
  * Strategy. Nothing of the session is touched for a stanza that no rule could match: the framer has hashed the
  * namespace of the IQ's child, and the rule table says whether any rule has that hash. Only then a tree is built.
- * Stanzas wait here, in order, behind a blocking delegation (D41) or behind too many pending ones.
+ * Stanzas wait here, in order, behind a blocking delegation (D41) or behind too many pending ones. With stream
+ * management the session outlives its stream: what it is answered meanwhile is kept for the next one (protocol.md S21).
  */
 export class ClientSession implements Requester {
   readonly jid: Jid;
   readonly domain: Domain;
   readonly #hub: Hub;
-  readonly #up: Pump;
-  readonly #down: Pump;
-  readonly #performer: Performer;
-  /** Language of the client's stream (protocol.md R7). */
-  readonly #lang: string | undefined;
-  /** Told when nothing is pending or held any more. */
-  readonly #settled: () => void;
-  #pending: Set<DelegatedRequest> | undefined;
+  /** Undefined while the session is detached, and when it is over. */
+  #link: SessionLink | undefined;
+  #management: StreamManagement | undefined;
+  #managementNamespace: ManagementNamespace = NS.sm3;
+  /** The timer of `StreamManagement.requestDueMs`. */
+  #alarm: number | undefined;
+  #pending: Map<DelegatedRequest, Swallowed | undefined> | undefined;
   #blockedBy: DelegatedRequest | undefined;
   #held: HeldFrames | undefined;
   #isReleasing = false;
-  #isOver = false;
+  /** What it can be resumed with (XEP-0198 §5). */
+  resumable: ResumableSession<ClientSession, ClientStream> | undefined;
   /** Priority of the last available presence; only known where components end here (RFC 6121 §4.7.2.3). */
   #priority: number | undefined;
 
-  constructor(
-    link: { readonly hub: Hub; readonly up: Pump; readonly down: Pump; readonly performer: Performer },
-    session: { readonly jid: Jid; readonly domain: Domain; readonly lang: string | undefined },
-    settled: () => void,
-  ) {
-    this.#hub = link.hub;
-    this.#up = link.up;
-    this.#down = link.down;
-    this.#performer = link.performer;
+  constructor(hub: Hub, session: { readonly jid: Jid; readonly domain: Domain }, link: SessionLink) {
+    this.#hub = hub;
     this.jid = session.jid;
     this.domain = session.domain;
-    this.#lang = session.lang;
-    this.#settled = settled;
+    this.#link = link;
   }
 
   get isHolding(): boolean {
@@ -67,43 +76,106 @@ export class ClientSession implements Requester {
     return this.#priority;
   }
 
+  get management(): StreamManagement | undefined {
+    return this.#management;
+  }
+
+  /** The client has enabled stream management. */
+  manage(management: StreamManagement, namespace: ManagementNamespace): void {
+    this.#management = management;
+    this.#managementNamespace = namespace;
+  }
+
+  /** The stream was lost. What was held is not counted yet, so the client sends it again. */
+  detach(): void {
+    this.#link = undefined;
+    this.#held = undefined;
+    this.#clearAlarm();
+  }
+
+  /** The session goes on in another stream. */
+  attach(link: SessionLink): void {
+    this.#link = link;
+    this.#held = undefined;
+  }
+
   /** A stanza or the end of the stream from the client. True: it goes on to the server as it came. */
   fromClient(kind: FrameKind, bytes: Buffer, start: number, end: number): boolean {
-    const { childCount, childNamespaceHash } = this.#up.framer;
+    const link = this.#link;
+    if (link === undefined) return false;
+    const { childCount, childNamespaceHash } = link.up.framer;
     if (this.#mustWait(kind)) {
-      this.#hold({ kind, bytes: bytes.subarray(start, end), childCount, childNamespaceHash });
+      this.#hold(link, { kind, bytes: bytes.subarray(start, end), childCount, childNamespaceHash });
       return false;
     }
-    return this.#decide(kind, bytes, start, end, childCount, childNamespaceHash);
+    return this.#passes(link, { kind, bytes, start, end, childCount, hash: childNamespaceHash });
+  }
+
+  /** A stanza of the server's went to the client. */
+  fromServer(): void {
+    this.#management?.serverStanza();
   }
 
   answer(request: DelegatedRequest, reply: Element): void {
+    const swallowed = this.#pending?.get(request);
     this.#pending?.delete(request);
     if (this.#blockedBy === request) this.#blockedBy = undefined;
     this.deliver(reply);
+    if (swallowed !== undefined) this.#management?.answered(swallowed);
     this.#release();
-    if (!this.isBusy) this.#settled();
+    if (!this.isBusy) this.#link?.settled();
   }
 
   /** Puts a stanza of ours, an element in any content namespace, into the client's stream. */
   deliver(stanza: Element): void {
-    if (!this.#isOver) this.#down.inject(stanzaBytes(stanza, NS.client));
+    const management = this.#management;
+    if (management === undefined) {
+      this.#link?.down.inject(stanzaBytes(stanza, NS.client));
+      return;
+    }
+    const bytes = stanzaBytes(stanza, NS.client);
+    if (management.injectDown(bytes, this.#hub.now()) === "send") this.#link?.down.inject(bytes);
+    const { pressure } = management;
+    if (pressure === "discard") this.#hub.sessions.discard(this);
+    else if (pressure === "drop") this.#link?.overflow();
+    else this.requestAcks();
+  }
+
+  /** Asks for acknowledgements when they are due (protocol.md S13), and sees to it that this is looked at again. */
+  requestAcks(): void {
+    const management = this.#management;
+    const link = this.#link;
+    if (management === undefined || link === undefined) return;
+    const { toClient, toServer } = management.requestsDue(this.#hub.now());
+    if (toClient) link.down.inject(writeRequest(this.#managementNamespace));
+    if (toServer) link.up.inject(writeRequest(this.#managementNamespace));
+    const { requestDueMs } = management;
+    if (requestDueMs === undefined) this.#clearAlarm();
+    else {
+      this.#alarm ??= this.#hub.alarms.set(requestDueMs - this.#hub.now(), () => {
+        this.#alarm = undefined;
+        this.requestAcks();
+      });
+    }
   }
 
   /** The server's stream ends: what is pending is answered now, because nothing can be afterwards. */
   failPending(code: RequestFaultCode): void {
     if (this.#pending === undefined) return;
-    for (const request of this.#pending) this.#hub.fail(request, code);
+    for (const request of this.#pending.keys()) this.#hub.fail(request, code);
   }
 
   /** No more stanzas reach the client. Late replies are swallowed by the hub. */
   end(): void {
-    this.#isOver = true;
-    if (this.#pending !== undefined) {
-      for (const request of this.#pending) this.#hub.abandon(request);
-      this.#pending = undefined;
-    }
-    this.#held = undefined;
+    this.detach();
+    if (this.#pending === undefined) return;
+    for (const request of this.#pending.keys()) this.#hub.abandon(request);
+    this.#pending = undefined;
+  }
+
+  #clearAlarm(): void {
+    if (this.#alarm !== undefined) this.#hub.alarms.cancel(this.#alarm);
+    this.#alarm = undefined;
   }
 
   #mustWait(kind: FrameKind): boolean {
@@ -119,37 +191,53 @@ export class ClientSession implements Requester {
     return this.#pending.size >= this.#hub.limits.pendingPerSession;
   }
 
-  #hold(frame: HeldFrame): void {
+  #hold(link: SessionLink, frame: HeldFrame): void {
     this.#held ??= new HeldFrames();
     this.#held.push(frame);
     const isFull = this.#held.bytes >= this.#hub.limits.heldBytes;
     // The limit of pending requests stops the client itself (`limits.pendingPerSession`).
-    if (isFull || this.#blockedBy === undefined) this.#performer.pause("client");
+    if (isFull || this.#blockedBy === undefined) link.performer.pause("client");
   }
 
   #release(): void {
     if (this.#isReleasing || this.#held === undefined) return;
     this.#isReleasing = true;
     for (let frame = this.#held?.peek(); frame !== undefined; frame = this.#held?.peek()) {
-      if (this.#isBlocked(frame.kind)) break;
+      const link = this.#link;
+      if (link === undefined || this.#isBlocked(frame.kind)) break;
       this.#held?.shift();
-      const { kind, bytes, childCount, childNamespaceHash } = frame;
-      if (this.#decide(kind, bytes, 0, bytes.length, childCount, childNamespaceHash)) this.#up.inject(bytes);
+      const { kind, bytes, childCount, childNamespaceHash: hash } = frame;
+      const isPassed = this.#passes(link, { kind, bytes, start: 0, end: bytes.length, childCount, hash });
+      if (isPassed) link.up.inject(bytes);
     }
     this.#isReleasing = false;
-    if (!this.isHolding) this.#performer.resume("client");
+    if (!this.isHolding) this.#link?.performer.resume("client");
   }
 
-  #decide(kind: FrameKind, bytes: Buffer, start: number, end: number, childCount: number, hash: number): boolean {
-    if (this.domain.endsComponents && kind !== FrameKind.streamEnd && this.#isForComponent(kind, bytes, start, end)) {
-      return false;
-    }
+  #passes(link: SessionLink, frame: StanzaFrame): boolean {
+    const management = this.#management;
+    if (management === undefined || frame.kind === FrameKind.streamEnd) return this.#decide(link, frame);
+    if (management.expectsRepeatsFromClient && this.#isRepeated(link, frame, management)) return false;
+    const isPassed = this.#decide(link, frame);
+    if (isPassed) management.clientStanza();
+    return isPassed;
+  }
+
+  /** The client sends again what was taken before its stream was resumed; it is not acted upon twice (S30). */
+  #isRepeated(link: SessionLink, { bytes, start, end }: StanzaFrame, management: StreamManagement): boolean {
+    const stanza = parseElement(bytes, start, end, link.up.framer.scope);
+    return management.swallowedAgain(fingerprintOf(stanza, "up"));
+  }
+
+  #decide(link: SessionLink, frame: StanzaFrame): boolean {
+    const { kind, bytes, start, end, childCount, hash } = frame;
+    if (this.domain.endsComponents && kind !== FrameKind.streamEnd && this.#isForComponent(link, frame)) return false;
     if (kind !== FrameKind.iq) return true;
     if (!this.domain.mayMatch(hash, childCount)) return true;
-    return this.#consider(parseElement(bytes, start, end, this.#up.framer.scope));
+    return this.#consider(link, parseElement(bytes, start, end, link.up.framer.scope));
   }
 
-  #consider(iq: Element): boolean {
+  #consider(link: SessionLink, iq: Element): boolean {
     const request = describeRequest(iq, this.jid.full());
     const decision = this.domain.settings.rules.decide(request);
     switch (decision.kind) {
@@ -157,6 +245,7 @@ export class ClientSession implements Requester {
         return true;
       case "refuse": {
         const { condition, errorType: type, code } = decision;
+        this.#swallow(iq);
         this.#hub.refused(this.domain, decision.rule, code);
         const stanza = { name: "iq", id: request.id, to: this.jid.full(), from: request.to ?? this.jid.bare() };
         this.deliver(stanzaError(stanza, { type, condition }));
@@ -164,15 +253,14 @@ export class ClientSession implements Requester {
       }
       case "delegate": {
         const { rule } = decision;
-        const sent = this.#hub.delegate(this, {
-          iq,
-          from: this.jid.full(),
-          domain: this.domain,
-          rule,
-          lang: this.#lang,
-        });
-        if (sent === undefined) return false;
-        (this.#pending ??= new Set()).add(sent);
+        const swallowed = this.#swallow(iq, true);
+        const delegation = { iq, from: this.jid.full(), domain: this.domain, rule, lang: link.lang };
+        const sent = this.#hub.delegate(this, delegation);
+        if (sent === undefined) {
+          if (swallowed !== undefined) this.#management?.answered(swallowed);
+          return false;
+        }
+        (this.#pending ??= new Map()).set(sent, swallowed);
         if (rule.blocking) this.#blockedBy = sent;
         return false;
       }
@@ -181,17 +269,26 @@ export class ClientSession implements Requester {
     }
   }
 
+  #swallow(stanza: Element, awaitsAnswer = false): Swallowed | undefined {
+    const management = this.#management;
+    if (management === undefined || management.state === "off") return undefined;
+    return management.swallowed(fingerprintOf(stanza, "up"), awaitsAnswer);
+  }
+
   /** Where component links end here, a stanza to one of them is routed by us: the server does not know them. */
-  #isForComponent(kind: FrameKind, bytes: Buffer, start: number, end: number): boolean {
-    const { attributes } = readHead(bytes, start, end, this.#up.framer.scope);
+  #isForComponent(link: SessionLink, { kind, bytes, start, end }: StanzaFrame): boolean {
+    const { attributes } = readHead(bytes, start, end, link.up.framer.scope);
     const to = attributes.get("to");
     if (to === undefined) {
-      if (kind === FrameKind.presence) this.#notePresence(attributes.get("type"), bytes, start, end);
+      if (kind === FrameKind.presence) {
+        this.#notePresence(attributes.get("type"), () => parseElement(bytes, start, end, link.up.framer.scope));
+      }
       return false;
     }
     const component = this.domain.componentOf(to);
     if (component === undefined) return false;
-    const stanza = parseElement(bytes, start, end, this.#up.framer.scope);
+    const stanza = parseElement(bytes, start, end, link.up.framer.scope);
+    this.#swallow(stanza);
     stanza.attrs["from"] = this.jid.full();
     this.#hub.sendToComponent(component, stanza, (error) => {
       this.deliver(error);
@@ -199,11 +296,20 @@ export class ClientSession implements Requester {
     return true;
   }
 
-  #notePresence(type: string | undefined, bytes: Buffer, start: number, end: number): void {
+  #notePresence(type: string | undefined, presence: () => Element): void {
     if (type === "unavailable") this.#priority = undefined;
     else if (type === undefined) {
-      const presence = parseElement(bytes, start, end, this.#up.framer.scope);
-      this.#priority = Number.parseInt(presence.getChildText("priority") ?? "0", 10) || 0;
+      this.#priority = Number.parseInt(presence().getChildText("priority") ?? "0", 10) || 0;
     }
   }
+}
+
+/** A frame as the framer reported it, or as it was held. */
+interface StanzaFrame {
+  readonly kind: FrameKind;
+  readonly bytes: Buffer;
+  readonly start: number;
+  readonly end: number;
+  readonly childCount: number;
+  readonly hash: number;
 }

@@ -1,27 +1,28 @@
 import type { NegotiationEvent, NegotiationState } from "../stream/index.js";
 import {
-  boundJidOf,
   isAuthenticated,
   isKnownNonza,
+  isManagementNamespace,
   negotiate,
   readStreamHeader,
   removeFeatures,
   sasl2SuccessOf,
 } from "../stream/index.js";
-import type { Element, Head } from "../xml/index.js";
-import { findChild, FrameKind, namespaceHash, parseElement, readHead, serialize } from "../xml/index.js";
+import type { Element } from "../xml/index.js";
+import { findChild, FrameKind, parseElement, readHead, serialize } from "../xml/index.js";
 import { normaliseDomain, NS, parseJid } from "../xmpp/index.js";
+import { BindingWatch } from "./binding-watch.js";
+import type { SessionLink } from "./client-session.js";
 import { ClientSession } from "./client-session.js";
 import type { Domain } from "./domain.js";
 import type { LinkFaultCode, RequestFaultCode } from "./faults.js";
 import { faultEvent, LINK_FAULTS } from "./faults.js";
 import type { Hub } from "./hub.js";
+import { clientEvent, serverEvent, streamsElement } from "./negotiation-events.js";
 import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
+import { StreamManager } from "./stream-manager.js";
 import type { Teardown } from "./teardown.js";
-
-const BIND_HASH = namespaceHash(NS.bind);
-const IQ_AUTH_HASH = namespaceHash(NS.iqAuth);
 
 export interface ClientStreamContext {
   readonly hub: Hub;
@@ -42,15 +43,15 @@ export interface ClientStreamContext {
 export class ClientStream {
   readonly #context: ClientStreamContext;
   #state: NegotiationState = "open";
-  /** Id of the client's own bind request while it waits; the answer counts once (protocol.md A10). */
-  #bindId: string | undefined;
-  #iqAuthId: string | undefined;
+  readonly #binding = new BindingWatch();
   #session: ClientSession | undefined;
+  /** What stream management needs (XEP-0198); made with its first element, since most streams are idle without. */
+  #manager: StreamManager | undefined;
   /**
-   * The server counts this stream's stanzas with the client (XEP-0198), because no rule took any when it was enabled.
-   * Rules that a reload brings later leave such a stream alone (protocol.md S2).
+   * The server counts this stream's stanzas with the client, because no rule took any when that was enabled. Rules that
+   * a reload brings later leave such a stream alone (protocol.md S2).
    */
-  #usesStreamManagement = false;
+  #isLeftAlone = false;
   #mayRelease = false;
   #serverEnded = false;
 
@@ -71,7 +72,7 @@ export class ClientStream {
     if (kind === FrameKind.whitespace) return true;
     if (kind === FrameKind.nonza) return this.#nonzaFromClient(bytes, start, end);
     if (kind === FrameKind.streamHeader) return this.#headerFromClient(bytes, start, end);
-    if (this.#session !== undefined && !this.#usesStreamManagement) {
+    if (this.#session !== undefined && !this.#isLeftAlone) {
       if (!this.#session.fromClient(kind, bytes, start, end)) return false;
     } else if (kind === FrameKind.iq) {
       this.#iqFromUnbound(bytes, start, end);
@@ -82,8 +83,9 @@ export class ClientStream {
 
   fromServer(kind: FrameKind, bytes: Buffer, start: number, end: number): boolean {
     if (kind === FrameKind.nonza) return this.#nonzaFromServer(bytes, start, end);
-    if (kind === FrameKind.iq) {
-      if (this.#bindId !== undefined || this.#iqAuthId !== undefined) this.#answerToUnbound(bytes, start, end);
+    if (kind === FrameKind.message || kind === FrameKind.presence || kind === FrameKind.iq) {
+      this.#session?.fromServer();
+      if (this.#binding.isWaiting && kind === FrameKind.iq) this.#answerToUnbound(bytes, start, end);
     } else if (kind === FrameKind.streamHeader) {
       const { rootName } = readStreamHeader(bytes, start, end);
       this.#context.teardown.headerSent("client", rootName);
@@ -102,18 +104,74 @@ export class ClientStream {
     this.#context.up.release();
   }
 
-  failPending(code: RequestFaultCode): void {
-    this.#session?.failPending(code);
+  /** The server's leg ends. Unless the session may be resumed, now is the last time to answer what is pending. */
+  serverFinished(): void {
+    if (this.#session?.resumable === undefined) this.#session?.failPending("server-closed");
   }
 
-  /** The link is over: what is pending is answered while the client's stream is still open. */
-  end(): void {
+  /**
+   * The link is over. A session that may be resumed is kept; otherwise what is pending is answered while the client's
+   * stream is still open.
+   */
+  end(mayResume: boolean): void {
     const session = this.#session;
+    this.#manager?.end();
     if (session === undefined) return;
     this.#session = undefined;
+    if (mayResume && !this.#serverEnded && this.#manager?.detach(session) === true) return;
+    this.#manager?.forget(session);
     if (this.#context.teardown.isStreamOpen("client")) session.failPending("link-closed");
     session.end();
-    this.#context.hub.removeSession(session);
+    this.#context.hub.sessions.remove(session);
+  }
+
+  /** Another stream has taken the session over (XEP-0198 §5): the client hears so, the server nothing. */
+  replaced(): void {
+    this.#session = undefined;
+    this.#context.teardown.leave("conflict", "client_lost");
+  }
+
+  /** The session cannot be kept any more: too much waits for the client. */
+  lose(): void {
+    if (this.#session !== undefined) this.#manager?.forget(this.#session);
+    this.#context.teardown.end("slow_peer");
+  }
+
+  #managed(): StreamManager {
+    const { hub, domain, up, down } = this.#context;
+    const session = () => this.#session;
+    this.#manager ??= new StreamManager({
+      hub,
+      domainName: domain.name,
+      up,
+      down,
+      stream: this,
+      get session() {
+        return session();
+      },
+      get takesStanzas() {
+        return domain.takesStanzas;
+      },
+      adopt: (resumed) => {
+        this.#session = resumed;
+        resumed.attach(this.#sessionLink());
+      },
+      leaveAlone: () => {
+        this.#isLeftAlone = true;
+      },
+      breach: (leg, code, detail) => {
+        this.#breach(leg, code, detail);
+      },
+    });
+    return this.#manager;
+  }
+
+  #sessionLink(): SessionLink {
+    const { up, down, performer, lang, settled, teardown } = this.#context;
+    const overflow = () => {
+      teardown.end("slow_peer");
+    };
+    return { up, down, performer, lang, settled, overflow };
   }
 
   #headerFromClient(bytes: Buffer, start: number, end: number): boolean {
@@ -138,21 +196,22 @@ export class ClientStream {
     if (namespace === NS.tls) return this.#refuse(`<failure xmlns='${NS.tls}'/>`, true);
     // XEP-0138 §3: the feature was not offered.
     if (namespace === NS.compress) return this.#refuse(`<failure xmlns='${NS.compress}'><setup-failed/></failure>`);
-    if (this.#isUnfollowedStreamManagement(head)) {
-      // XEP-0198 §3, §5: the feature was not offered.
-      const condition = name === "resume" ? "item-not-found" : "unexpected-request";
-      return this.#refuse(`<failed xmlns='${namespace}'><${condition} xmlns='${NS.stanzaErrors}'/></failed>`);
+    if (isManagementNamespace(namespace)) {
+      const element = () => parseElement(bytes, start, end, this.#context.up.framer.scope);
+      return this.#managed().fromClient(name, namespace, element);
     }
-    if (namespace === NS.sm3 || namespace === NS.sm2) this.#usesStreamManagement = true;
+    if (namespace === NS.sasl2 && name === "authenticate") return this.#authenticate(bytes, start, end);
     const event = clientEvent(namespace, name);
     if (event !== undefined) this.#step(event);
     return true;
   }
 
-  /** The counters of XEP-0198 are not translated, so it is not offered where stanzas are taken (protocol.md S2). */
-  #isUnfollowedStreamManagement({ namespace, name }: Head): boolean {
-    if (namespace !== NS.sm3 && namespace !== NS.sm2) return false;
-    return (name === "enable" || name === "resume") && this.#context.domain.takesStanzas;
+  #authenticate(bytes: Buffer, start: number, end: number): boolean {
+    this.#step("sasl2-authenticate");
+    const element = parseElement(bytes, start, end, this.#context.up.framer.scope);
+    if (!this.#managed().authenticate(element)) return true;
+    this.#context.up.inject(Buffer.from(serialize(element, NS.client)));
+    return false;
   }
 
   #nonzaFromServer(bytes: Buffer, start: number, end: number): boolean {
@@ -167,18 +226,36 @@ export class ClientStream {
       return name === "features" ? this.#features(element) : this.#streamError(element);
     }
     if (namespace === NS.sasl2 && name === "success") {
-      const { jid, isBound, isResumed } = sasl2SuccessOf(parseElement(bytes, start, end, scope));
-      if (!this.#step(isBound ? "sasl2-bound" : "sasl2-success")) return false;
-      if (isBound) this.#bound(jid);
-      return !isResumed || this.#step("resumed");
+      return this.#sasl2Success(parseElement(bytes, start, end, scope));
+    }
+    if (isManagementNamespace(namespace)) {
+      const element = () => parseElement(bytes, start, end, scope);
+      const passes = this.#managed().fromServer(name, element);
+      return (name !== "resumed" || this.#context.teardown.hasEnded || this.#step("resumed")) && passes;
     }
     const event = serverEvent(namespace, name);
     return event === undefined || this.#step(event);
   }
 
+  #sasl2Success(success: Element): boolean {
+    const { jid, isBound, isResumed } = sasl2SuccessOf(success);
+    if (!this.#step(isBound ? "sasl2-bound" : "sasl2-success")) return false;
+    if (isBound) this.#bound(jid);
+    const account = jid === undefined ? undefined : parseJid(jid)?.bareKey;
+    const asItCame = serialize(success);
+    const behind = this.#managed().success(success, account);
+    if (behind === undefined || (isResumed && !this.#step("resumed"))) return false;
+    const text = serialize(success);
+    if (behind.length === 0 && text === asItCame) return true;
+    const { down } = this.#context;
+    down.inject(Buffer.from(text));
+    for (const bytes of behind) down.inject(bytes);
+    return false;
+  }
+
   #features(features: Element): boolean {
-    const { domain, down } = this.#context;
-    if (!removeFeatures(features, domain.takesStanzas)) return true;
+    const { down } = this.#context;
+    if (!removeFeatures(features)) return true;
     down.inject(streamsElement(features));
     return false;
   }
@@ -210,34 +287,17 @@ export class ClientStream {
   }
 
   #iqFromUnbound(bytes: Buffer, start: number, end: number): void {
-    const { childNamespaceHash } = this.#context.up.framer;
-    if (childNamespaceHash !== BIND_HASH && childNamespaceHash !== IQ_AUTH_HASH) return;
-    const iq = parseElement(bytes, start, end, this.#context.up.framer.scope);
-    const id: unknown = iq.attrs["id"];
-    if (iq.attrs["type"] !== "set" || typeof id !== "string") return;
-    if (findChild(iq, "bind", NS.bind) !== undefined && this.#state === "authenticated") {
-      this.#bindId = id;
-      this.#step("bind-request");
-    } else if (findChild(iq, "query", NS.iqAuth) !== undefined && this.#state === "open") {
-      this.#iqAuthId = id;
-      this.#step("iq-auth-request");
-    }
+    const { childNamespaceHash, scope } = this.#context.up.framer;
+    const event = this.#binding.request(this.#state, childNamespaceHash, { bytes, start, end, scope });
+    if (event !== undefined) this.#step(event);
   }
 
   #answerToUnbound(bytes: Buffer, start: number, end: number): void {
     const { scope } = this.#context.down.framer;
-    const { attributes } = readHead(bytes, start, end, scope);
-    const type = attributes.get("type");
-    const id = attributes.get("id");
-    if (type !== "result" && type !== "error") return;
-    if (id === this.#bindId && this.#state === "binding") {
-      this.#bindId = undefined;
-      this.#step(type === "result" ? "bind-result" : "bind-error");
-      if (type === "result") this.#bound(boundJidOf(parseElement(bytes, start, end, scope)));
-    } else if (id === this.#iqAuthId && this.#state === "iq-auth") {
-      this.#iqAuthId = undefined;
-      this.#step(type === "result" ? "iq-auth-result" : "iq-auth-error");
-    }
+    const answer = this.#binding.answer(this.#state, { bytes, start, end, scope });
+    if (answer === undefined) return;
+    this.#step(answer.event);
+    if (answer.event === "bind-result") this.#bound(answer.jid);
   }
 
   /** True: the element goes on. */
@@ -282,7 +342,7 @@ export class ClientStream {
   }
 
   #bound(address: string | undefined): void {
-    const { hub, domain, up, down, performer, lang, settled } = this.#context;
+    const { hub, domain, performer } = this.#context;
     this.#negotiated();
     const jid = address === undefined ? undefined : parseJid(address);
     if (jid?.resource === undefined || jid.local === undefined || jid.domain !== domain.name) {
@@ -290,8 +350,9 @@ export class ClientStream {
       performer.report(faultEvent("server", "bound-jid"));
       return;
     }
-    this.#session = new ClientSession({ hub, up, down, performer }, { jid, domain, lang }, settled);
-    hub.addSession(this.#session);
+    this.#session = new ClientSession(hub, { jid, domain }, this.#sessionLink());
+    this.#manager?.ownerLearnt(jid.bareKey);
+    hub.sessions.add(this.#session);
     performer.report({ kind: "bound", domain: domain.name, jid: jid.full() });
   }
 
@@ -314,46 +375,8 @@ export class ClientStream {
     return false;
   }
 
-  #breach(leg: "client" | "server", code: LinkFaultCode): void {
+  #breach(leg: "client" | "server", code: LinkFaultCode, detail?: string): void {
     this.#context.performer.report(faultEvent(leg, code));
-    this.#context.teardown.fail(leg, LINK_FAULTS[code].condition, "protocol_fault");
-  }
-}
-
-/** Clients know the elements of the streams namespace by the prefix that RFC 6120 §4.8.5 recommends. */
-function streamsElement(element: Element): Buffer {
-  const children = element.getChildElements().map((child) => serialize(child));
-  const { name } = element;
-  return Buffer.from(`<stream:${name} xmlns:stream='${NS.streams}'>${children.join("")}</stream:${name}>`);
-}
-
-function clientEvent(namespace: string, name: string): NegotiationEvent | undefined {
-  if (namespace === NS.sasl2) return name === "authenticate" ? "sasl2-authenticate" : undefined;
-  if (namespace !== NS.sasl) return undefined;
-  switch (name) {
-    case "auth":
-      return "sasl-auth";
-    case "response":
-      return "sasl-response";
-    case "abort":
-      return "sasl-abort";
-    default:
-      return undefined;
-  }
-}
-
-function serverEvent(namespace: string, name: string): NegotiationEvent | undefined {
-  if (namespace === NS.sm3 || namespace === NS.sm2) return name === "resumed" ? "resumed" : undefined;
-  if (namespace === NS.sasl2) return name === "failure" ? "sasl2-failure" : undefined;
-  if (namespace !== NS.sasl) return undefined;
-  switch (name) {
-    case "challenge":
-      return "sasl-challenge";
-    case "success":
-      return "sasl-success";
-    case "failure":
-      return "sasl-failure";
-    default:
-      return undefined;
+    this.#context.teardown.fail(leg, LINK_FAULTS[code].condition, "protocol_fault", { detail });
   }
 }

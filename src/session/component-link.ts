@@ -124,7 +124,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
       case "header":
       case "authentication":
       case "idle":
-        this.#teardown.fail("component", "connection-timeout", "timeout", this.#ownHeader());
+        this.#teardown.fail("component", "connection-timeout", "timeout", { header: this.#ownHeader() });
         break;
       case "drain":
         if (this.#isShuttingDown) this.#leave();
@@ -160,7 +160,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
   broken(pump: Pump, fault: XmlFault): void {
     const { code, condition, source, offset } = fault;
     this.#performer.report({ kind: "fault", leg: pump.from, code, condition, source, offset });
-    this.#teardown.fail(pump.from, condition, "xml_fault", this.#ownHeader());
+    this.#teardown.fail(pump.from, condition, "xml_fault", { header: this.#ownHeader() });
   }
 
   #fromComponent(kind: Kind, bytes: Buffer, start: number, end: number): boolean {
@@ -375,7 +375,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
 
   #breach(leg: "component" | "server", code: LinkFaultCode): void {
     this.#performer.report(faultEvent(leg, code));
-    this.#teardown.fail(leg, LINK_FAULTS[code].condition, "protocol_fault", this.#ownHeader());
+    this.#teardown.fail(leg, LINK_FAULTS[code].condition, "protocol_fault", { header: this.#ownHeader() });
   }
 
   #endOfLink(): void {

@@ -4,14 +4,14 @@ import type { StanzaErrorCondition, StanzaErrorType, StreamErrorCondition } from
 import { NS } from "../xmpp/index.js";
 
 /**
- * A stream error and the end of the stream. Nobody else turns a fault into bytes.
+ * A stream error and the end of the stream. Nobody else turns a fault into bytes. `detail` is XML of ours.
  *
  * Source  RFC 6120 §4.9.1, §4.9.2: the error, then the closing tag, then the connection is closed.
  */
-export function streamErrorBytes(condition: StreamErrorCondition, rootName: string): Buffer {
+export function streamErrorBytes(condition: StreamErrorCondition, rootName: string, detail = ""): Buffer {
   // The header that opened this stream may have another prefix, so the namespace is written out.
   return Buffer.from(
-    `<stream:error xmlns:stream='${NS.streams}'><${condition} xmlns='${NS.streamErrors}'/></stream:error></${rootName}>`,
+    `<stream:error xmlns:stream='${NS.streams}'><${condition} xmlns='${NS.streamErrors}'/>${detail}</stream:error></${rootName}>`,
   );
 }
 

@@ -70,6 +70,26 @@ export const LINK_FAULTS = {
     source: "RFC 6120 §7.6.1",
     meaning: "the server bound an address that is none, or of another domain; the stream is relayed without delegation",
   },
+  "ack-malformed": {
+    condition: "invalid-xml",
+    source: "XEP-0198 §4",
+    meaning: "the counter of an `<a/>` is no number",
+  },
+  "ack-too-high": {
+    condition: "undefined-condition",
+    source: "XEP-0198 §6",
+    meaning: "an `<a/>` acknowledges more stanzas than were sent",
+  },
+  "unexpected-enabled": {
+    condition: "undefined-condition",
+    source: "XEP-0198 §3",
+    meaning: "the server enabled stream management that was not asked for",
+  },
+  "resumed-contradicts": {
+    condition: "undefined-condition",
+    source: "XEP-0198 §5",
+    meaning: "the counter in the server's `<resumed/>` contradicts what was relayed",
+  },
   "handshake-digest": {
     condition: "not-authorized",
     source: "XEP-0114 §3",

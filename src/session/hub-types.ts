@@ -3,6 +3,12 @@ import type { LinkLimits } from "./settings.js";
 /** What became of one delegated request; the `outcome` label of `caesura_delegations_total`. */
 export type DelegationOutcome = "result" | "error" | "timeout" | "no_link" | "invalid_reply" | "refused" | "late";
 
+/**
+ * What became of a stream that could be resumed; the `outcome` label of `caesura_resumptions_total`. `refused`: by us,
+ * because the id is unknown; `failed`: by the server; `expired`: nobody came back; `overflow`: too much waited.
+ */
+export type ResumptionOutcome = "resumed" | "failed" | "refused" | "expired" | "overflow";
+
 /** What the hub tells the operator; performed at once, never for an untouched stanza. */
 export type HubEvent =
   | {
@@ -17,6 +23,7 @@ export type HubEvent =
       readonly code?: string;
       readonly seconds: number;
     }
+  | { readonly kind: "resumption"; readonly domain: string; readonly outcome: ResumptionOutcome }
   | { readonly kind: "entity-up"; readonly entity: string }
   | { readonly kind: "entity-down"; readonly entity: string; readonly lost: number }
   | { readonly kind: "advertised"; readonly domain: string; readonly entity: string; readonly namespaces: number };
@@ -38,6 +45,8 @@ export interface HubEnvironment {
 export interface HubStats {
   /** Bound c2s sessions now. */
   readonly sessions: number;
+  /** Sessions that wait to be resumed, or could be. */
+  readonly resumable: number;
   /** Delegated requests that wait for their answer now. */
   readonly pending: number;
   /** Requests that each rule took: domain → namespace → count. */

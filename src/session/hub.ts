@@ -3,8 +3,8 @@ import { RuleTable } from "../rules/index.js";
 import type { Element } from "../xml/index.js";
 import { parseJid } from "../xmpp/index.js";
 import { Advertising } from "./advertising.js";
+import { Alarms } from "./alarms.js";
 import { ClientLink } from "./client-link.js";
-import type { ClientSession } from "./client-session.js";
 import { ComponentLink } from "./component-link.js";
 import { Domain } from "./domain.js";
 import { Entities } from "./entities.js";
@@ -16,6 +16,7 @@ import type { LinkMachine, Performer } from "./performer.js";
 import type { FrameCounts } from "./pump.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
 import { attributesOf } from "./requests.js";
+import { Sessions } from "./sessions.js";
 import { routeFromComponent } from "./routing.js";
 import type { DomainSettings, LinkLimits } from "./settings.js";
 
@@ -41,26 +42,18 @@ const LATE_REPLY: RequestFaultCode = "late-reply";
 export class Hub {
   readonly #env: HubEnvironment;
   readonly #domains = new Map<string, Domain>();
-  /** Bound sessions by full JID; the newest wins, as the server lets only one have it. */
-  readonly #sessions = new Map<string, ClientSession>();
-  /** Bound sessions by bare JID, for the domains whose component links end here. */
-  readonly #accounts = new Map<string, Set<ClientSession>>();
+  readonly sessions: Sessions;
+  readonly alarms: Alarms;
   readonly #entities = new Entities();
   readonly #advertising: Advertising;
-  readonly #requests = new Map<number, DelegatedRequest>();
-  #lastKey = 0;
+  /** Requests in flight, with the alarm of each. */
+  readonly #requests = new Map<DelegatedRequest, number>();
 
   constructor(env: HubEnvironment) {
     this.#env = env;
     this.#advertising = new Advertising(env);
-  }
-
-  get limits(): LinkLimits {
-    return this.#env.limits;
-  }
-
-  newId(): string {
-    return this.#env.newId();
+    this.alarms = new Alarms(env);
+    this.sessions = new Sessions(env, this.alarms);
   }
 
   /**
@@ -92,16 +85,15 @@ export class Hub {
     return new ComponentLink(this, performer);
   }
 
-  /** A delegated request has waited as long as its rule allows (protocol.md D34). */
+  /** A time that was asked for with `HubEnvironment.setTimer` has come. */
   timerExpired(key: number): void {
-    const request = this.#requests.get(key);
-    if (request === undefined) return;
-    this.fail(request, "entity-silent");
+    this.alarms.expired(key);
   }
 
   get stats(): HubStats {
     return {
-      sessions: this.#sessions.size,
+      sessions: this.sessions.size,
+      resumable: this.sessions.resumptions.size,
       pending: this.#requests.size,
       entities: new Map(this.#entityStats()),
       ruleMatches: new Map([...this.#domains.values()].map(({ name, matches }) => [name, matches])),
@@ -109,6 +101,18 @@ export class Hub {
   }
 
   // What follows is called by the links.
+
+  get limits(): LinkLimits {
+    return this.#env.limits;
+  }
+
+  newId(): string {
+    return this.#env.newId();
+  }
+
+  now(): number {
+    return this.#env.now();
+  }
 
   domain(name: string): Domain | undefined {
     return this.#domains.get(name);
@@ -143,29 +147,6 @@ export class Hub {
     return false;
   }
 
-  addSession(session: ClientSession): void {
-    this.#sessions.set(session.jid.fullKey, session);
-    if (!session.domain.endsComponents) return;
-    const account = this.#accounts.get(session.jid.bareKey);
-    if (account === undefined) this.#accounts.set(session.jid.bareKey, new Set([session]));
-    else account.add(session);
-  }
-
-  removeSession(session: ClientSession): void {
-    if (this.#sessions.get(session.jid.fullKey) === session) this.#sessions.delete(session.jid.fullKey);
-    const account = this.#accounts.get(session.jid.bareKey);
-    account?.delete(session);
-    if (account?.size === 0) this.#accounts.delete(session.jid.bareKey);
-  }
-
-  sessionOf(fullKey: string): ClientSession | undefined {
-    return this.#sessions.get(fullKey);
-  }
-
-  sessionsOf(bareKey: string): Iterable<ClientSession> {
-    return this.#accounts.get(bareKey) ?? [];
-  }
-
   hasEntity(entity: string): boolean {
     return this.#entities.get(entity) !== undefined;
   }
@@ -194,7 +175,6 @@ export class Hub {
     const { id = "", to } = attributesOf(iq);
     const outerId = this.#env.newId();
     const request: DelegatedRequest = {
-      key: ++this.#lastKey,
       outerId,
       requester,
       from,
@@ -215,8 +195,11 @@ export class Hub {
       this.#refuse(request, "entity-congested");
       return undefined;
     }
-    this.#requests.set(request.key, request);
-    this.#env.setTimer(request.key, rule.timeoutMs);
+    // protocol.md D34: nobody else ends a request that is not answered.
+    const alarm = this.alarms.set(rule.timeoutMs, () => {
+      this.fail(request, "entity-silent");
+    });
+    this.#requests.set(request, alarm);
     const innerIdIfTaken = this.#env.newId();
     const now = request.startedMs;
     link.sendToComponent(
@@ -282,15 +265,14 @@ export class Hub {
 
   /** Answers a request with `service-unavailable` (protocol.md D33). A later reply is swallowed. */
   fail(request: DelegatedRequest, code: RequestFaultCode): void {
-    if (!this.#requests.has(request.key)) return;
+    if (!this.#requests.has(request)) return;
     this.#forget(request);
     this.#refuse(request, code);
   }
 
   /** The requester is gone: nobody is answered, and the reply is swallowed when it comes. */
   abandon(request: DelegatedRequest): void {
-    if (!this.#requests.delete(request.key)) return;
-    this.#env.clearTimer(request.key);
+    if (!this.#remove(request)) return;
     this.#forget(request);
     const code: RequestFaultCode = "requester-gone";
     this.#report(request, REQUEST_FAULTS[code].outcome, code);
@@ -344,9 +326,15 @@ export class Hub {
   }
 
   #settle(request: DelegatedRequest, outcome: DelegationOutcome, reply: Element, code?: string): void {
-    if (this.#requests.delete(request.key)) this.#env.clearTimer(request.key);
+    this.#remove(request);
     this.#report(request, outcome, code);
     request.requester.answer(request, reply);
+  }
+
+  #remove(request: DelegatedRequest): boolean {
+    const alarm = this.#requests.get(request);
+    if (alarm !== undefined) this.alarms.cancel(alarm);
+    return this.#requests.delete(request);
   }
 
   #report(request: DelegatedRequest, outcome: DelegationOutcome, code?: string): void {

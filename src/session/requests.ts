@@ -10,8 +10,6 @@ export interface Requester {
 
 /** One delegated request in flight. */
 export interface DelegatedRequest {
-  /** Names the timer. */
-  readonly key: number;
   /** Names the wrapper at the managing entity's link. */
   readonly outerId: string;
   readonly requester: Requester;

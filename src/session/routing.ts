@@ -36,14 +36,14 @@ export function routeFromComponent(hub: Hub, link: ComponentLink, stanza: Elemen
 }
 
 function atResource(hub: Hub, fullKey: string): readonly ClientSession[] {
-  const session = hub.sessionOf(fullKey);
+  const session = hub.sessions.atResource(fullKey);
   return session === undefined ? [] : [session];
 }
 
 /** RFC 6121 §8.5.2.1: by the kind of stanza and the priority of the resources that are available. */
 function atAccount(hub: Hub, bareKey: string, stanza: Element): readonly ClientSession[] {
   const { type } = attributesOf(stanza);
-  const available = [...hub.sessionsOf(bareKey)].filter(({ priority }) => priority !== undefined);
+  const available = [...hub.sessions.atAccount(bareKey)].filter(({ priority }) => priority !== undefined);
   if (stanza.name === "message") {
     if (type === "groupchat" || type === "error") return [];
     return available.filter(({ priority }) => (priority ?? -1) >= 0);

@@ -27,11 +27,11 @@ export class Teardown {
     near: { state: "open", openRootName: undefined, endSent: false },
     server: { state: "absent", openRootName: undefined, endSent: false },
   };
-  /** Called once, before the legs close: whoever waits for this link is told. */
-  readonly #beforeEnd: () => void;
+  /** Called once, before the legs close: whoever waits for this link is told, and whether its session may go on. */
+  readonly #beforeEnd: (mayResume: boolean) => void;
   #ended = false;
 
-  constructor(performer: Performer, near: "client" | "component", beforeEnd: () => void) {
+  constructor(performer: Performer, near: "client" | "component", beforeEnd: (mayResume: boolean) => void) {
     this.#performer = performer;
     this.#near = near;
     this.#beforeEnd = beforeEnd;
@@ -75,22 +75,31 @@ export class Teardown {
   /**
    * Ends the link with a stream error on `leg`; the opposite stream is closed in order.
    *
-   * `header`: what opens a stream on `leg` if none is open yet (RFC 6120 §4.9.1.2).
+   * `header`: what opens a stream on `leg` if none is open yet (RFC 6120 §4.9.1.2); `detail`: an application-specific
+   * condition (§4.9.4).
    */
-  fail(leg: LegName, condition: StreamErrorCondition, reason: CloseReason, header?: Buffer): void {
+  fail(
+    leg: LegName,
+    condition: StreamErrorCondition,
+    reason: CloseReason,
+    { header, detail }: { readonly header?: Buffer | undefined; readonly detail?: string | undefined } = {},
+  ): void {
     if (this.#ended) return;
-    this.#beforeEnd();
-    this.#sendError(leg, condition, header);
+    this.#beforeEnd(false);
+    this.#sendError(leg, condition, header, detail);
     const opposite = leg === "server" ? this.#near : "server";
     if (opposite === "server") this.sendEnd("server");
     else this.#sendError(opposite, "internal-server-error");
     this.end(reason);
   }
 
-  /** Ends the link with a stream error towards the near leg and silence towards the server, which keeps the session. */
+  /**
+   * Ends the link with a stream error towards the near leg and silence towards the server, which keeps the session. So do
+   * we, unless we are going as well.
+   */
   leave(condition: StreamErrorCondition, reason: CloseReason, header?: Buffer): void {
     if (this.#ended) return;
-    this.#beforeEnd();
+    this.#beforeEnd(reason !== "shutdown");
     this.#sendError(this.#near, condition, header);
     this.end(reason);
   }
@@ -98,7 +107,7 @@ export class Teardown {
   /** Closes both legs behind what is queued, without a word. */
   end(reason: CloseReason): void {
     if (this.#ended) return;
-    this.#beforeEnd();
+    this.#beforeEnd(!this.isClean);
     this.#ended = true;
     this.#performer.clearTimer("drain");
     for (const name of [this.#near, "server"] as const) {
@@ -143,7 +152,7 @@ export class Teardown {
     return leg === "server" ? "server_lost" : "client_lost";
   }
 
-  #sendError(leg: LegName, condition: StreamErrorCondition, header?: Buffer): void {
+  #sendError(leg: LegName, condition: StreamErrorCondition, header?: Buffer, detail = ""): void {
     const record = this.#leg(leg);
     if (record.endSent || record.state === "closed" || record.state === "absent") return;
     if (record.openRootName === undefined) {
@@ -152,7 +161,7 @@ export class Teardown {
       record.openRootName = OWN_ROOT_NAME;
     }
     record.endSent = true;
-    this.#performer.send(leg, streamErrorBytes(condition, record.openRootName));
+    this.#performer.send(leg, streamErrorBytes(condition, record.openRootName, detail));
     this.#performer.report({ kind: "stream-error", leg, condition, ours: true });
   }
 

@@ -12,44 +12,20 @@ const NEVER: readonly (readonly [namespace: string, name: string])[] = [
   [NS.iqAuthFeature, "auth"],
 ];
 
-/** Taken out of streams from which stanzas may be taken: the counters of XEP-0198 would no longer agree (S2). */
-const WHERE_STANZAS_ARE_TAKEN: readonly (readonly [namespace: string, name: string])[] = [
-  [NS.sm2, "sm"],
-  [NS.sm3, "sm"],
-];
-
-/** Containers of features that are negotiated inline (XEP-0388 §2.1, XEP-0386 §2). */
-const CONTAINERS: readonly (readonly [namespace: string, name: string])[] = [
-  [NS.sasl2, "authentication"],
-  [NS.sasl2, "inline"],
-  [NS.bind2, "bind"],
-  [NS.bind2, "inline"],
-];
-
 /**
  * Takes out of a `<stream:features/>` what Caesura cannot honour. SASL mechanisms stay as they are (A1).
  *
  * Shape   `features` is changed in place.
  * Returns whether anything was taken out; otherwise the bytes as received go on.
- * Source  protocol.md A1, A5, A10, T2, S2; XEP-0198 §3.
+ * Source  protocol.md A1, A5, A10, T2.
  */
-export function removeFeatures(features: Element, stanzasAreTaken: boolean): boolean {
-  return remove(features, NS.streams, stanzasAreTaken ? [...NEVER, ...WHERE_STANZAS_ARE_TAKEN] : NEVER);
-}
-
-function remove(parent: Element, parentNamespace: string, unwanted: typeof NEVER): boolean {
+export function removeFeatures(features: Element): boolean {
   let changed = false;
-  for (const child of childElements(parent)) {
-    const namespace = namespaceOf(child, parentNamespace);
-    const is = ([ns, name]: readonly [string, string]) => ns === namespace && name === child.name;
-    // `<feature var='urn:xmpp:sm:3'/>` is how XEP-0386 lists what can be enabled while binding.
-    const listed = child.name === "feature" && unwanted.some(([ns]) => ns === child.attrs["var"]);
-    if (unwanted.some(is) || listed) {
-      parent.remove(child);
-      changed = true;
-    } else if (CONTAINERS.some(is)) {
-      changed = remove(child, namespace, unwanted) || changed;
-    }
+  for (const child of childElements(features)) {
+    const namespace = namespaceOf(child, NS.streams);
+    if (!NEVER.some(([ns, name]) => ns === namespace && name === child.name)) continue;
+    features.remove(child);
+    changed = true;
   }
   return changed;
 }

@@ -13,3 +13,7 @@ export * from "./features.js";
 export * from "./negotiation.js";
 export * from "./handshake.js";
 export * from "./binding.js";
+export * from "./management.js";
+export * from "./management-elements.js";
+export * from "./management-fingerprint.js";
+export * from "./resumption.js";

@@ -58,11 +58,14 @@ describe("delegation metrics", () => {
     const { metrics, text } = counted([mam, version]);
     for (const rule of [mam, version]) metrics.count({ kind: "delegation", ...rule, outcome: "result", seconds: 1 });
     metrics.count({ kind: "advertised", domain: "capulet.lit", entity: version.entity, namespaces: 1 });
+    metrics.count({ kind: "resumption", domain: "capulet.lit", outcome: "resumed" });
     metrics.count({ kind: "entity-down", entity: version.entity, lost: 0 });
     expect(await text()).toContain("jabber:iq:version");
     metrics.configure([mam]);
     const shown = await text();
     expect(shown).not.toMatch(/jabber:iq:version|version\.capulet\.lit/);
+    expect(shown).toContain('caesura_resumptions_total{domain="capulet.lit",outcome="resumed"} 1');
+    expect(shown).toContain("caesura_resumable_sessions 1");
     expect(shown).toContain(`caesura_delegations_total{${labels(mam)},outcome="result"} 1`);
     expect(shown).toContain(`caesura_delegation_duration_seconds_count{${labels(mam)}} 1`);
   });
@@ -70,6 +73,7 @@ describe("delegation metrics", () => {
 
 const stats: HubStats = {
   sessions: 3,
+  resumable: 1,
   pending: 2,
   ruleMatches: new Map([["capulet.lit", new Map([["urn:xmpp:mam:2", 9]])]]),
   entities: new Map([["pubsub.capulet.lit", { up: true, queuedBytes: 42 }]]),

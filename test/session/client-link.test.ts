@@ -159,15 +159,6 @@ describe("negotiation", () => {
     expect(link.take("client")).toBe(features);
   });
 
-  test("offers no stream management where stanzas are taken, and refuses it (S2)", () => {
-    const link = opened(domain([rule(NAMESPACE)]));
-    link.server("<stream:features><sm xmlns='urn:xmpp:sm:3'/></stream:features>");
-    expect(link.take("client")).not.toContain("sm:3");
-    link.client("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
-    expect(link.take("client")).toMatch(/^<failed xmlns='urn:xmpp:sm:3'>/);
-    expect(link.take("server")).toBe("");
-  });
-
   test("answers <compress/> with setup-failed (XEP-0138 §3)", () => {
     const link = opened();
     link.client("<compress xmlns='http://jabber.org/protocol/compress'><method>zlib</method></compress>");

@@ -45,7 +45,15 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
     access_rules: { c2s: { allow: "all" } },
     auth_method: "internal",
     auth_password_format: "plain",
-    modules: { mod_disco: {}, mod_ping: {}, mod_roster: {}, mod_version: {}, mod_private: {}, mod_vcard: {} },
+    modules: {
+      mod_disco: {},
+      mod_ping: {},
+      mod_roster: {},
+      mod_version: {},
+      mod_private: {},
+      mod_vcard: {},
+      mod_stream_mgmt: { resend_on_timeout: false },
+    },
   };
   writeFileSync(config, JSON.stringify(settings));
   const peer = await Peer.start({

@@ -113,13 +113,4 @@ describe.skipIf(cannotRun("prosody", "openssl"))("logging in to a real server", 
     const client = await scene.login("juliet", { domain: "Capulet.LIT" });
     expect(client.jid.toLowerCase()).toBe("juliet@capulet.lit/balcony");
   });
-
-  test("stream management is not offered where stanzas are taken, and refused when asked for (XEP-0198 §3)", async () => {
-    const client = scene.owning(await authenticate({ port: scene.caesura.ports.clear, user: "juliet" }));
-    expect(client.received).not.toContain("urn:xmpp:sm:");
-    const juliet = await scene.login("juliet");
-    juliet.send("<enable xmlns='urn:xmpp:sm:3' resume='true'/>");
-    expect((await juliet.take((element) => element.getName() === "failed")).raw).toContain("unexpected-request");
-    await juliet.settle();
-  });
 });

@@ -1,0 +1,42 @@
+import type { NegotiationEvent } from "../stream/index.js";
+import type { Element } from "../xml/index.js";
+import { serialize } from "../xml/index.js";
+import { NS } from "../xmpp/index.js";
+
+/** Clients know the elements of the streams namespace by the prefix that RFC 6120 §4.8.5 recommends. */
+export function streamsElement(element: Element): Buffer {
+  const children = element.getChildElements().map((child) => serialize(child));
+  const { name } = element;
+  return Buffer.from(`<stream:${name} xmlns:stream='${NS.streams}'>${children.join("")}</stream:${name}>`);
+}
+
+/** What a client's nonza means for the negotiation. */
+export function clientEvent(namespace: string, name: string): NegotiationEvent | undefined {
+  if (namespace !== NS.sasl) return undefined;
+  switch (name) {
+    case "auth":
+      return "sasl-auth";
+    case "response":
+      return "sasl-response";
+    case "abort":
+      return "sasl-abort";
+    default:
+      return undefined;
+  }
+}
+
+/** What a server's nonza means for it; the `<success/>` of SASL2 says more and is read by itself. */
+export function serverEvent(namespace: string, name: string): NegotiationEvent | undefined {
+  if (namespace === NS.sasl2) return name === "failure" ? "sasl2-failure" : undefined;
+  if (namespace !== NS.sasl) return undefined;
+  switch (name) {
+    case "challenge":
+      return "sasl-challenge";
+    case "success":
+      return "sasl-success";
+    case "failure":
+      return "sasl-failure";
+    default:
+      return undefined;
+  }
+}

@@ -1,0 +1,93 @@
+import type { ResumableSession } from "../stream/index.js";
+import { DEFAULT_RESUMPTION_OPTIONS, Resumptions } from "../stream/index.js";
+import type { Alarms } from "./alarms.js";
+import type { ClientSession } from "./client-session.js";
+import type { ClientStream } from "./client-stream.js";
+import type { HubEnvironment, ResumptionOutcome } from "./hub-types.js";
+
+/** Sessions that wait to be resumed are looked through at most this often. */
+const EXPIRY_STEP_MS = 1000;
+
+/** The bound sessions of this node, those that wait to be resumed included. */
+export class Sessions {
+  readonly resumptions: Resumptions<ClientSession, ClientStream>;
+  readonly #env: HubEnvironment;
+  readonly #alarms: Alarms;
+  /** By full JID; the newest wins, as the server lets only one have it. */
+  readonly #byFullKey = new Map<string, ClientSession>();
+  /** By bare JID, for the domains whose component links end here. */
+  readonly #byBareKey = new Map<string, Set<ClientSession>>();
+  #isExpiryArmed = false;
+
+  constructor(env: HubEnvironment, alarms: Alarms) {
+    this.#env = env;
+    this.#alarms = alarms;
+    this.resumptions = new Resumptions({ ...DEFAULT_RESUMPTION_OPTIONS, tag: env.newId() });
+  }
+
+  get size(): number {
+    return this.#byFullKey.size;
+  }
+
+  add(session: ClientSession): void {
+    this.#byFullKey.set(session.jid.fullKey, session);
+    if (!session.domain.endsComponents) return;
+    const account = this.#byBareKey.get(session.jid.bareKey);
+    if (account === undefined) this.#byBareKey.set(session.jid.bareKey, new Set([session]));
+    else account.add(session);
+  }
+
+  remove(session: ClientSession): void {
+    if (this.#byFullKey.get(session.jid.fullKey) === session) this.#byFullKey.delete(session.jid.fullKey);
+    const account = this.#byBareKey.get(session.jid.bareKey);
+    account?.delete(session);
+    if (account?.size === 0) this.#byBareKey.delete(session.jid.bareKey);
+  }
+
+  atResource(fullKey: string): ClientSession | undefined {
+    return this.#byFullKey.get(fullKey);
+  }
+
+  atAccount(bareKey: string): Iterable<ClientSession> {
+    return this.#byBareKey.get(bareKey) ?? [];
+  }
+
+  /** A stream was lost, and its session waits to be resumed (protocol.md S21). */
+  detached(session: ResumableSession<ClientSession, ClientStream>, stream: ClientStream): void {
+    this.resumptions.detach(session, stream, this.#env.now());
+    this.#armExpiry();
+  }
+
+  /** A session cannot be kept: too much was put by for it. */
+  discard(session: ClientSession): void {
+    const { resumable } = session;
+    if (resumable === undefined) return;
+    if (resumable.link !== undefined) {
+      resumable.link.lose();
+      return;
+    }
+    this.resumptions.remove(resumable);
+    this.#forget(session, "overflow");
+  }
+
+  report(domain: string, outcome: ResumptionOutcome): void {
+    this.#env.report({ kind: "resumption", domain, outcome });
+  }
+
+  #armExpiry(): void {
+    const next = this.#isExpiryArmed ? undefined : this.resumptions.nextDeadlineMs;
+    if (next === undefined) return;
+    this.#isExpiryArmed = true;
+    this.#alarms.set(Math.max(EXPIRY_STEP_MS, next - this.#env.now()), () => {
+      this.#isExpiryArmed = false;
+      for (const { owner } of this.resumptions.expire(this.#env.now())) this.#forget(owner, "expired");
+      this.#armExpiry();
+    });
+  }
+
+  #forget(session: ClientSession, outcome: ResumptionOutcome): void {
+    session.end();
+    this.remove(session);
+    this.report(session.domain.name, outcome);
+  }
+}

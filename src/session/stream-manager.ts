@@ -1,0 +1,379 @@
+import type { ManagementNamespace, ResumeAttempt, ResumedOutcome } from "../stream/index.js";
+import {
+  failedElement,
+  inlineRequestsOf,
+  inlineResultsOf,
+  insertFailed,
+  readEnabled,
+  readFailed,
+  rewriteEnabled,
+  rewriteFailed,
+  rewriteResumption,
+  StreamManagement,
+  withholdResume,
+  writeAck,
+  writeResumption,
+} from "../stream/index.js";
+import type { Element } from "../xml/index.js";
+import { attributeOf, serialize } from "../xml/index.js";
+import { NS } from "../xmpp/index.js";
+import type { ClientSession } from "./client-session.js";
+import type { ClientStream } from "./client-stream.js";
+import type { LinkFaultCode } from "./faults.js";
+import type { Hub } from "./hub.js";
+import type { Pump } from "./pump.js";
+
+export type Attempt = ResumeAttempt<ClientSession, ClientStream>;
+type Resumed = ResumedOutcome<ClientSession, ClientStream>;
+
+/** What stream management needs of the stream that it belongs to. */
+export interface ManagedStream {
+  readonly hub: Hub;
+  readonly domainName: string;
+  readonly up: Pump;
+  readonly down: Pump;
+  readonly session: ClientSession | undefined;
+  /** Whether stanzas may be taken out of this stream or put into it. */
+  readonly takesStanzas: boolean;
+  /** The stream itself, as other streams know it. */
+  readonly stream: ClientStream;
+  /** The server has resumed an earlier stream, whose session goes on here. */
+  adopt(session: ClientSession): void;
+  /** Client and server count this stream's stanzas without us: none may be taken or put in any more. */
+  leaveAlone(): void;
+  breach(leg: "client" | "server", code: LinkFaultCode, detail?: string): void;
+}
+
+/**
+ * XEP-0198 as it passes: `<a/>` and `<resume/>` are translated, ids are replaced, and a resumed session is brought to
+ * its new stream. A stream that nothing is taken out of is left alone, so that no byte of it changes.
+ *
+ * Source  XEP-0198 v1.6.3; protocol.md §3; what is counted is decided in `stream/management.ts`.
+ */
+export class StreamManager {
+  readonly #stream: ManagedStream;
+  #namespace: ManagementNamespace = NS.sm3;
+  /** Enabled with SASL2 before there is a session. */
+  #early: StreamManagement | undefined;
+  #attempt: Attempt | undefined;
+  /** A `<failed/>` of ours that goes into the `<success/>` of SASL2. */
+  #failed: Element | undefined;
+
+  constructor(stream: ManagedStream) {
+    this.#stream = stream;
+  }
+
+  /** The client's element; true: it goes on as it came. */
+  fromClient(name: string, namespace: ManagementNamespace, element: () => Element): boolean {
+    const management = this.#stream.session?.management;
+    switch (name) {
+      case "enable":
+        return this.#enable(namespace);
+      case "resume":
+        return this.#resume(namespace, element());
+      case "r":
+        management?.clientRequests();
+        return true;
+      case "a":
+        return management === undefined || this.#clientAck(management, attributeOf(element(), "h"));
+      default:
+        return true;
+    }
+  }
+
+  /** The server's element; true: it goes on as it came. */
+  fromServer(name: string, element: () => Element): boolean {
+    const management = this.#stream.session?.management;
+    switch (name) {
+      case "enabled":
+        return management === undefined || this.#enabled(management, element());
+      case "resumed":
+        return this.#attempt === undefined || this.#resumed(this.#attempt, element());
+      case "failed":
+        return this.#serverFailed(management, element());
+      case "r":
+        management?.serverRequests();
+        return true;
+      case "a":
+        return management === undefined || this.#serverAck(management, attributeOf(element(), "h"));
+      default:
+        return true;
+    }
+  }
+
+  /** What stands inside a client's `<authenticate/>` (XEP-0198 §9). True: the element was changed. */
+  authenticate(authenticate: Element): boolean {
+    const { hub, domainName, stream } = this.#stream;
+    const { resume, enable } = inlineRequestsOf(authenticate);
+    if (enable !== undefined && !this.#stream.takesStanzas) this.#stream.leaveAlone();
+    else if (enable !== undefined) {
+      this.#namespace = namespaceOfManagement(enable);
+      this.#early = new StreamManagement();
+      this.#early.enable();
+    }
+    if (resume === undefined || !this.#isOurs(attributeOf(resume, "previd"))) return false;
+    const previd = attributeOf(resume, "previd");
+    const request = { domain: domainName, previd, h: attributeOf(resume, "h"), account: undefined, link: stream };
+    const decision = hub.sessions.resumptions.resume(request);
+    if (decision.kind === "relay") {
+      this.#attempt = decision.attempt;
+      rewriteResumption(resume, decision);
+      return true;
+    }
+    const condition = decision.kind === "refuse" ? decision.condition : "item-not-found";
+    if (decision.kind === "refuse") this.#attempt = decision.attempt;
+    this.#failed = failedElement(namespaceOfManagement(resume), condition);
+    withholdResume(authenticate, resume);
+    hub.sessions.report(domainName, "refused");
+    return true;
+  }
+
+  /**
+   * What stands inside the server's `<success/>`. `account` is the bare JID that it names. The session, if the server
+   * bound one, is there already. Returns what is to be sent behind `<success/>`; undefined if the stream is over.
+   */
+  success(success: Element, account: string | undefined): readonly Uint8Array[] | undefined {
+    const { session } = this.#stream;
+    const { resumed, resumeFailed, enabled, enableFailed } = inlineResultsOf(success);
+    let behind: readonly Uint8Array[] = [];
+    if (resumed !== undefined && this.#attempt !== undefined) {
+      const outcome = this.#takeOver(this.#attempt, attributeOf(resumed, "h"), account);
+      if (outcome === undefined) return undefined;
+      rewriteResumption(resumed, outcome);
+      this.#sendUp(outcome.up);
+      return outcome.down;
+    }
+    if (resumeFailed !== undefined) this.#rewriteFailed(resumeFailed, account);
+    else this.#attempt?.ownerLearnt(account);
+    if (this.#failed !== undefined) insertFailed(success, this.#failed);
+    this.#failed = undefined;
+    if (session !== undefined && this.#early !== undefined) {
+      session.manage(this.#early, this.#namespace);
+      if (enabled !== undefined) behind = this.#grant(this.#early, session, enabled) ?? [];
+      else if (enableFailed !== undefined) behind = this.#early.failed();
+    }
+    this.#early = undefined;
+    return behind;
+  }
+
+  /** The account of the stream is known: a session that it asked for in vain goes, if it was its own. */
+  ownerLearnt(account: string): void {
+    this.#attempt?.ownerLearnt(account);
+  }
+
+  /** The stream was lost and not closed. True: its session waits to be resumed. */
+  detach(session: ClientSession): boolean {
+    const { hub, stream } = this.#stream;
+    if (session.resumable === undefined) return false;
+    session.detach();
+    hub.sessions.detached(session.resumable, stream);
+    return true;
+  }
+
+  /** The stream is over. What it asked for is not waited for; what it could be resumed with is forgotten. */
+  end(): void {
+    this.#attempt?.abandon();
+    this.#attempt = undefined;
+  }
+
+  /** The session cannot be resumed any more. */
+  forget(session: ClientSession): void {
+    if (session.resumable !== undefined) this.#stream.hub.sessions.resumptions.remove(session.resumable);
+    session.resumable = undefined;
+  }
+
+  #enable(namespace: ManagementNamespace): boolean {
+    const { session, takesStanzas } = this.#stream;
+    if (session === undefined || (!takesStanzas && session.management === undefined)) {
+      this.#stream.leaveAlone();
+      return true;
+    }
+    this.#namespace = namespace;
+    const management = session.management ?? new StreamManagement();
+    management.enable();
+    session.manage(management, namespace);
+    return true;
+  }
+
+  #enabled(management: StreamManagement, element: Element): boolean {
+    const { session, down } = this.#stream;
+    if (session === undefined) return true;
+    const waiting = this.#grant(management, session, element);
+    if (waiting === undefined) {
+      this.#stream.breach("server", "unexpected-enabled");
+      return false;
+    }
+    down.inject(Buffer.from(serialize(element, NS.client)));
+    for (const bytes of waiting) down.inject(bytes);
+    return false;
+  }
+
+  /** Gives the client an id of ours. Returns what waited for `<enabled/>`. */
+  #grant(management: StreamManagement, session: ClientSession, element: Element): readonly Uint8Array[] | undefined {
+    const { hub, domainName, stream } = this.#stream;
+    const waiting = management.enabled(hub.now());
+    if (waiting === undefined) return undefined;
+    const { id, maxSeconds } = readEnabled(element);
+    if (id !== undefined) {
+      this.forget(session);
+      session.resumable = hub.sessions.resumptions.add({
+        domain: domainName,
+        serverId: id,
+        account: session.jid.bareKey,
+        fullJid: session.jid.full(),
+        maxSeconds,
+        management,
+        owner: session,
+        link: stream,
+      });
+    }
+    rewriteEnabled(element, session.resumable?.cid);
+    return waiting;
+  }
+
+  /** Whether an id could have been given by us: otherwise, in a stream that is left alone, the server knows it. */
+  #isOurs(previd: string | undefined): boolean {
+    const { hub, domainName, takesStanzas } = this.#stream;
+    return takesStanzas || (previd !== undefined && hub.sessions.resumptions.find(domainName, previd) !== undefined);
+  }
+
+  #resume(namespace: ManagementNamespace, element: Element): boolean {
+    const { hub, domainName, stream, session, up, down } = this.#stream;
+    const previd = attributeOf(element, "previd");
+    if (session !== undefined && previd !== undefined && this.#isOurs(previd)) {
+      // XEP-0198 §5: instead of binding, not behind it.
+      down.inject(Buffer.from(serialize(failedElement(namespace, "unexpected-request"), NS.client)));
+      return false;
+    }
+    if (!this.#isOurs(previd)) {
+      this.#stream.leaveAlone();
+      return true;
+    }
+    const request = { domain: domainName, previd, h: attributeOf(element, "h"), account: undefined, link: stream };
+    const decision = hub.sessions.resumptions.resume(request);
+    if (decision.kind === "relay") {
+      this.#attempt = decision.attempt;
+      this.#namespace = namespace;
+      up.inject(writeResumption("resume", namespace, decision));
+      return false;
+    }
+    if (decision.kind === "refuse") this.#attempt = decision.attempt;
+    const condition = decision.kind === "refuse" ? decision.condition : "item-not-found";
+    down.inject(Buffer.from(serialize(failedElement(namespace, condition), NS.client)));
+    hub.sessions.report(domainName, "refused");
+    return false;
+  }
+
+  #resumed(attempt: Attempt, element: Element): boolean {
+    const { down } = this.#stream;
+    const outcome = this.#takeOver(attempt, attributeOf(element, "h"), undefined);
+    if (outcome === undefined) return false;
+    down.inject(writeResumption("resumed", this.#namespace, outcome));
+    for (const bytes of outcome.down) down.inject(bytes);
+    this.#sendUp(outcome.up);
+    return false;
+  }
+
+  /** The session moves to this stream. Undefined: it could not, and the stream is over. */
+  #takeOver(
+    attempt: Attempt,
+    h: string | undefined,
+    account: string | undefined,
+  ): (Resumed & { readonly kind: "resumed" }) | undefined {
+    const { hub, domainName } = this.#stream;
+    this.#attempt = undefined;
+    const outcome = attempt.resumed(h, account, hub.now());
+    if (outcome === undefined) {
+      this.#stream.stream.replaced();
+      return undefined;
+    }
+    const { conflicting, rivals } = outcome;
+    for (const other of conflicting === undefined ? rivals : [conflicting, ...rivals]) other.replaced();
+    if (outcome.kind === "fault") {
+      this.#stream.breach("server", "resumed-contradicts");
+      return undefined;
+    }
+    this.#stream.adopt(outcome.session.owner);
+    hub.sessions.report(domainName, "resumed");
+    return outcome;
+  }
+
+  #serverFailed(management: StreamManagement | undefined, element: Element): boolean {
+    const { down, session } = this.#stream;
+    if (this.#attempt !== undefined && session === undefined) {
+      this.#rewriteFailed(element, undefined);
+      down.inject(Buffer.from(serialize(element, NS.client)));
+      return false;
+    }
+    const waiting = management?.failed() ?? [];
+    if (waiting.length === 0) return true;
+    down.inject(Buffer.from(serialize(element, NS.client)));
+    for (const bytes of waiting) down.inject(bytes);
+    return false;
+  }
+
+  /** The attempt stays until binding names the account (protocol.md S31). */
+  #rewriteFailed(element: Element, account: string | undefined): void {
+    if (this.#attempt === undefined) return;
+    rewriteFailed(element, this.#attempt.failed(readFailed(element), account));
+    this.#stream.hub.sessions.report(this.#stream.domainName, "failed");
+  }
+
+  #clientAck(management: StreamManagement, h: string | undefined): boolean {
+    const outcome = management.clientAck(h);
+    switch (outcome.kind) {
+      case "relay":
+        if (!outcome.isSame) this.#stream.up.inject(writeAck(this.#namespace, outcome.h));
+        this.#stream.session?.requestAcks();
+        return outcome.isSame;
+      case "pass":
+        return true;
+      case "drop":
+      case "ignore":
+        this.#stream.session?.requestAcks();
+        return false;
+      case "malformed":
+        this.#stream.breach("client", "ack-malformed");
+        return false;
+      case "too-high": {
+        // XEP-0198 §6; the server's session ends in order, so that it stores what is undelivered (protocol.md 3.6).
+        const detail = `<handled-count-too-high xmlns='${this.#namespace}' h='${outcome.h}' send-count='${outcome.sendCount}'/>`;
+        this.#stream.breach("client", "ack-too-high", detail);
+        return false;
+      }
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  #serverAck(management: StreamManagement, h: string | undefined): boolean {
+    const outcome = management.serverAck(h);
+    switch (outcome.kind) {
+      case "relay":
+        if (!outcome.isSame) this.#stream.down.inject(writeAck(this.#namespace, outcome.h));
+        this.#stream.session?.requestAcks();
+        return outcome.isSame;
+      case "pass":
+        return true;
+      case "drop":
+      case "ignore":
+        return false;
+      case "malformed":
+        this.#stream.breach("server", "ack-malformed");
+        return false;
+      case "too-high":
+        this.#stream.breach("server", "ack-too-high");
+        return false;
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  #sendUp(stanzas: readonly Uint8Array[]): void {
+    for (const bytes of stanzas) this.#stream.up.inject(bytes);
+  }
+}
+
+function namespaceOfManagement(element: Element): ManagementNamespace {
+  return element.attrs["xmlns"] === NS.sm2 ? NS.sm2 : NS.sm3;
+}
