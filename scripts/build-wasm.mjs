@@ -10,7 +10,7 @@ const folder = join(root, "src", "xml", "wasm");
 const target = join(root, "src", "xml", "scanner-code.ts");
 
 const options =
-  "--runtime stub --use abort= --noAssert --uncheckedBehavior always --memoryBase 1024 --initialMemory 4 " +
+  "--runtime stub --use abort= --noAssert --uncheckedBehavior always --memoryBase 1024 --importMemory --initialMemory 4 " +
   "--enable simd --enable bulk-memory -O3 --converge";
 
 const files = readdirSync(folder)

@@ -38,8 +38,9 @@ export const LIST_STRIDE = 4;
  * the middle of a frame stays inside as long as no other stream is read, and is laid aside then.
  */
 class Scanner {
-  readonly #code: ScannerExports;
-  #memory: Memory;
+  readonly #module = new WebAssembly.Module(Buffer.from(scannerCode, "base64"));
+  #memory = new Memory(FIRST_PAGES);
+  #code = this.#instantiate();
   /** How large the limits may be that the areas in the memory are laid out for. */
   #room: FramerLimits = { maxFrameBytes: 0, maxDepth: 0, maxAttributes: 0, maxNameBytes: 0, maxChildren: 0 };
   #limits: FramerLimits | undefined;
@@ -47,16 +48,6 @@ class Scanner {
   #owner: ScannedStream | undefined;
   /** The stream that goes through the list of frames now. */
   #walker: ScannedStream | undefined;
-
-  constructor() {
-    const module = new WebAssembly.Module(Buffer.from(scannerCode, "base64"));
-    const { exports } = new WebAssembly.Instance(module, {
-      utf8: { isNameStart, isNameCharacter },
-      beginning: { declarationFault: (at: number, length: number) => this.#declarationFault(at, length) },
-    });
-    this.#code = exports;
-    this.#memory = new Memory(this.#code.memory.buffer);
-  }
 
   /** The frames of the last scan: kind, end, number of children, hash of the first one's namespace, and so on. */
   get list(): Int32Array {
@@ -144,12 +135,11 @@ class Scanner {
 
   #pack(): Uint8Array {
     const bytes = this.#code.pack();
-    const at = this.#code.packedAt();
-    return new Uint8Array(this.#code.memory.buffer, at, bytes).slice();
+    return this.#memory.bytes.slice(this.#code.packedAt(), this.#code.packedAt() + bytes);
   }
 
   #unpack(state: Uint8Array): void {
-    new Uint8Array(this.#code.memory.buffer, this.#code.packedAt(), state.length).set(state);
+    this.#memory.bytes.set(state, this.#code.packedAt());
     this.#code.unpack();
   }
 
@@ -163,18 +153,35 @@ class Scanner {
     this.#layAside();
     const room = { ...this.#room };
     for (const name of limitNames) room[name] = Math.min(Math.max(room[name], limits[name]), MOST);
-    const bytes = this.#code.layout(room.maxFrameBytes, room.maxDepth, room.maxAttributes, room.maxNameBytes);
-    if (bytes === 0) throw new UsageError("limits of a framer are too large");
-    const { memory } = this.#code;
-    if (memory.buffer.byteLength < bytes) memory.grow(Math.ceil((bytes - memory.buffer.byteLength) / PAGE_BYTES));
-    this.#memory = new Memory(memory.buffer);
+    let bytes = this.#layOut(room);
+    if (bytes > this.#memory.bytes.length) {
+      // Growing a memory would detach its buffer, and engines read all typed arrays slower once any has been detached.
+      this.#memory = new Memory(Math.ceil(bytes / PAGE_BYTES));
+      this.#code = this.#instantiate();
+      bytes = this.#layOut(room);
+    }
     this.#code.initialize();
     this.#room = room;
     this.#context = undefined;
   }
 
+  #layOut({ maxFrameBytes, maxDepth, maxAttributes, maxNameBytes }: FramerLimits): number {
+    const bytes = this.#code.layout(maxFrameBytes, maxDepth, maxAttributes, maxNameBytes);
+    if (bytes === 0) throw new UsageError("limits of a framer are too large");
+    return bytes;
+  }
+
+  #instantiate(): ScannerExports {
+    const { exports } = new WebAssembly.Instance(this.#module, {
+      env: { memory: this.#memory.memory },
+      utf8: { isNameStart, isNameCharacter },
+      beginning: { declarationFault: (at: number, length: number) => this.#declarationFault(at, length) },
+    });
+    return exports;
+  }
+
   #declarationFault(at: number, length: number): number {
-    const fault = declarationFault(Buffer.from(this.#code.memory.buffer, at, length).toString("latin1"));
+    const fault = declarationFault(Buffer.from(this.#memory.memory.buffer, at, length).toString("latin1"));
     return fault === undefined ? 0 : faultNames.indexOf(fault) + 1;
   }
 }
@@ -191,6 +198,8 @@ const BETWEEN = 14;
 const ENDED = 22;
 
 const PAGE_BYTES = 65_536;
+/** Enough for the limits that one has; what is not touched is not resident. */
+const FIRST_PAGES = 64;
 const MOST = 0x3000_0000;
 const MAX_CONTEXTS = 64;
 
@@ -198,14 +207,19 @@ const contexts = new Map<string, StreamContext>();
 const faultNames: readonly string[] = Object.keys(xmlFaults);
 const limitNames = ["maxFrameBytes", "maxDepth", "maxAttributes", "maxNameBytes", "maxChildren"] as const;
 
-/** Views of the memory; made anew when it grows. */
+/** The linear memory and views of it. */
 class Memory {
+  readonly memory: WebAssemblyMemory;
+  readonly bytes: Uint8Array;
   readonly input: Uint8Array;
   readonly list: Int32Array;
   readonly result: Int32Array;
   readonly limits: Uint32Array;
 
-  constructor(buffer: ArrayBuffer) {
+  constructor(pages: number) {
+    this.memory = new WebAssembly.Memory({ initial: pages });
+    const { buffer } = this.memory;
+    this.bytes = new Uint8Array(buffer);
     this.input = new Uint8Array(buffer, INPUT, PIECE_BYTES);
     this.list = new Int32Array(buffer, FRAMES, LIST_STRIDE * LIST_FRAMES);
     this.result = new Int32Array(buffer, RESULT, 3);
@@ -213,8 +227,11 @@ class Memory {
   }
 }
 
+interface WebAssemblyMemory {
+  readonly buffer: ArrayBuffer;
+}
+
 interface ScannerExports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
   layout(maxFrameBytes: number, maxDepth: number, maxAttributes: number, maxNameBytes: number): number;
   initialize(): void;
   begin(content: number): void;
@@ -227,6 +244,7 @@ interface ScannerExports {
 
 /** What of the global is used here; the types of Node leave it to those of browsers. */
 declare const WebAssembly: {
+  readonly Memory: new (descriptor: { initial: number }) => WebAssemblyMemory;
   readonly Module: new (code: Uint8Array) => object;
   readonly Instance: new (module: object, imports: object) => { readonly exports: ScannerExports };
 };

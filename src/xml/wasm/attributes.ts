@@ -4,9 +4,14 @@ import { Area, Attribute, Slot } from "./memory";
 import { bindingAt, findPrefix, isSameNamespace } from "./namespaces";
 import { stream } from "./stream";
 
-// Attributes are found again by a hash table, whatever their number: a table that is cleared by counting up.
+// Attributes are found again by a hash table, whatever their number. It is cleared by counting up. Only a small part of it
+// is used until there are many, so that it stays near at hand.
+
+const FEW: u32 = 32;
+const FEW_MASK: u32 = 63;
 
 let epoch: u32 = 0;
+let mask: u32 = FEW_MASK;
 
 export function attributeAt(index: u32): Attribute {
   return changetype<Attribute>(Area.attributes + index * offsetof<Attribute>());
@@ -14,6 +19,11 @@ export function attributeAt(index: u32): Attribute {
 
 /** Has to be called before the first attribute of a tag is added. */
 export function clearSlots(): void {
+  mask = FEW_MASK;
+  nextEpoch();
+}
+
+function nextEpoch(): void {
   epoch++;
   if (epoch == 0) forgetSlots();
 }
@@ -34,12 +44,14 @@ export function addAttribute(): u32 {
   attribute.nameLength = length;
   attribute.colon = stream.colon;
   stream.attributeNamesEnd += length;
+  if (stream.attributes == FEW) insertAll();
   return insertName(stream.attributes++) ? 0 : DUPLICATE_ATTRIBUTE;
 }
 
-/** Puts the attributes of a tag that was packed into the table again. */
+/** Puts the attributes of a tag into the table again: it was packed, or they have become many. */
 export function insertAll(): void {
-  clearSlots();
+  nextEpoch();
+  mask = stream.attributes < FEW ? FEW_MASK : Area.slotMask;
   for (let index: u32 = 0; index < stream.attributes; index++) insertName(index);
 }
 
@@ -67,7 +79,7 @@ function insertName(index: u32): bool {
 
 /** Namespaces in XML 1.0 §5, §6.3: each prefix is declared, and no two attributes are the same but for the prefix. */
 export function resolveAttributes(): u32 {
-  clearSlots();
+  nextEpoch();
   for (let index: u32 = 0; index < stream.attributes; index++) {
     const attribute = attributeAt(index);
     if (attribute.colon == 0 || isDeclaration(attribute)) continue;
@@ -115,7 +127,7 @@ export function needsResolving(attribute: Attribute): bool {
 }
 
 function slotAt(place: u32): Slot {
-  return changetype<Slot>(Area.slots + (place & Area.slotMask) * offsetof<Slot>());
+  return changetype<Slot>(Area.slots + (place & mask) * offsetof<Slot>());
 }
 
 function spread(key: u64): u32 {

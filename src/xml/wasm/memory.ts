@@ -108,7 +108,7 @@ export function layout(maxFrameBytes: u32, maxDepth: u32, maxAttributes: u32, ma
   const count: u64 = least(maxAttributes as u64, frame / 4) + 1;
   const name: u64 = least(maxNameBytes as u64, frame);
   const bindings: u64 = depth + (MAX_PREFIXES as u64) + 4;
-  let slots: u64 = 64;
+  let slots: u64 = 128;
   while (slots < 2 * count) slots <<= 1;
 
   let at: u64 = FIXED_END as u64;
