@@ -1,5 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { cpus, release, totalmem } from "node:os";
+import { dirname } from "node:path";
+
+import { program } from "./program.js";
 
 /** Where and of what a result was taken. */
 export interface Machine {
@@ -8,6 +11,7 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly kernel: string;
   readonly node: string;
+  /** Of the checkout that the measured program was built from. */
   readonly commit: string;
   /** Versions of the peers that took part. */
   readonly peers: Readonly<Record<string, string>>;
@@ -30,8 +34,9 @@ export function describeMachine(peers: Readonly<Record<string, readonly string[]
 }
 
 function commit(): string {
-  const hash = firstLine(["git", "rev-parse", "--short=12", "HEAD"]);
-  const dirty = firstLine(["git", "status", "--porcelain", "--untracked-files=no", "--", "src"]) !== "";
+  const git = ["git", "-C", dirname(program)];
+  const hash = firstLine([...git, "rev-parse", "--short=12", "HEAD"]);
+  const dirty = firstLine([...git, "status", "--porcelain", "--untracked-files=no", "--", ":/src"]) !== "";
   return dirty ? `${hash} with uncommitted changes in src` : hash;
 }
 

@@ -1,8 +1,8 @@
 import { existsSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 
 import type { Certificate } from "../certificate.js";
 import { freePort } from "../port.js";
+import { program } from "../program.js";
 import type { Run } from "../run.js";
 import { DELEGATED_NAMESPACE, DOMAIN, ENTITY, ENTITY_SECRET } from "../stanzas.js";
 import type { Proxy } from "./haproxy.js";
@@ -26,13 +26,11 @@ export interface CaesuraOptions {
   readonly nodeOptions?: readonly string[];
 }
 
-/** The built program; `CAESURA` names that of another checkout, to compare two versions. */
-const PROGRAM = process.env["CAESURA"] ?? fileURLToPath(new URL("../../../dist/cli/caesura.js", import.meta.url));
 const DEFAULT_RULES = 10;
 
 /** Starts Caesura with a configuration made for this run; what it sets beyond the examples are limits that a bench would hit. */
 export async function startCaesura(run: Run, options: CaesuraOptions): Promise<Caesura> {
-  if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is not there: npm run build`);
+  if (!existsSync(program)) throw new Error(`${program} is not there: npm run build`);
   const [port, tlsPort, componentPort, adminPort] = [
     await freePort(),
     await freePort(),
@@ -70,7 +68,7 @@ limits:
 log: { level: error }
 `,
   );
-  const command = [process.execPath, ...(options.nodeOptions ?? []), PROGRAM, "run", "-c", file];
+  const command = [process.execPath, ...(options.nodeOptions ?? []), program, "run", "-c", file];
   const child = run.start(command, {
     name: "caesura",
     ...(options.cores === undefined ? {} : { cores: options.cores }),
