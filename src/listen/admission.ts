@@ -1,4 +1,5 @@
 import { isIPv6 } from "node:net";
+import type { Refusal } from "../relay/index.js";
 
 export interface AdmissionLimits {
   /** Connections at once. */
@@ -6,9 +7,6 @@ export interface AdmissionLimits {
   /** The same from one address, or from one IPv6 network of 64 bits; 0: no limit. */
   readonly connectionsPerAddress: number;
 }
-
-/** Which limit keeps a connection out; the `reason` label of `caesura_connections_rejected_total`. */
-export type Refusal = "connections" | "connections_per_address";
 
 /** Counts connections over all listeners, so that nobody takes them all. */
 export class Admission {

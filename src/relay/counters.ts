@@ -15,7 +15,7 @@ export class ListenerCounters {
   readonly name: string;
   opened = 0;
   readonly closed = new Tally<readonly [CloseReason]>();
-  readonly rejected = new Tally<readonly [reason: string]>();
+  readonly rejected = new Tally<readonly [Refusal]>();
   /** Frames of the links that are over. */
   readonly frames: FrameCounts = { up: noFrames(), down: noFrames() };
   /** Of the leg that was accepted, and of the server legs opened for it. */
@@ -26,6 +26,9 @@ export class ListenerCounters {
   constructor(kind: "c2s" | "component", name: string) {
     this.kind = kind;
     this.name = name;
+    // From 0 on, so that a first one is seen as an increase.
+    for (const reason of closeReasons) this.closed.expect(reason);
+    for (const reason of refusals) this.rejected.expect(reason);
   }
 
   get current(): number {
@@ -62,6 +65,24 @@ export class ListenerCounters {
     return sum;
   }
 }
+
+/** Which limit keeps a connection out. */
+export const refusals = ["connections", "connections_per_address"] as const;
+export type Refusal = (typeof refusals)[number];
+
+const closeReasons = [
+  "clean",
+  "client_lost",
+  "server_lost",
+  "server_unreachable",
+  "tls_failed",
+  "xml_fault",
+  "protocol_fault",
+  "timeout",
+  "slow_peer",
+  "limit",
+  "shutdown",
+] as const satisfies readonly CloseReason[];
 
 export interface CountedLink {
   readonly frames: FrameCounts | undefined;

@@ -9,7 +9,7 @@
  */
 export { Link, type CountingMachine, type LinkOrigin, type LinkSurroundings, type LinkTimeouts } from "./link.js";
 export { Links } from "./links.js";
-export { ListenerCounters, RelayMetrics, nearLeg, type FrameCounts } from "./counters.js";
+export { ListenerCounters, RelayMetrics, nearLeg, type FrameCounts, type Refusal } from "./counters.js";
 export { Turns } from "./turn.js";
 export { isTrusted, tlsClientOptions, upstream, type Upstream } from "./upstream.js";
 export { keepAliveMs } from "./open-socket.js";
