@@ -7,6 +7,9 @@ import { NS } from "../xmpp/index.js";
 const BIND_HASH = namespaceHash(NS.bind);
 const IQ_AUTH_HASH = namespaceHash(NS.iqAuth);
 
+/** Unanswered requests for binding on one stream; no client has two. */
+const MAX_BIND_REQUESTS = 64;
+
 /** What the server's answer to a client's own request means. */
 export interface BindingAnswer {
   readonly event: NegotiationEvent;
@@ -19,11 +22,12 @@ export interface BindingAnswer {
  * yet. An answer counts once, and only if it has the id of the client's own request (protocol.md A10).
  */
 export class BindingWatch {
-  #bindId: string | undefined;
+  /** Each of the requests that wait: a client may send one more before it knows that the first is refused. */
+  #bindIds: Set<string> | undefined;
   #iqAuthId: string | undefined;
 
   get isWaiting(): boolean {
-    return this.#bindId !== undefined || this.#iqAuthId !== undefined;
+    return this.#bindIds !== undefined || this.#iqAuthId !== undefined;
   }
 
   /** An iq of the client's; `childHash` is the framer's. */
@@ -31,14 +35,16 @@ export class BindingWatch {
     state: NegotiationState,
     childHash: number,
     frame: { readonly bytes: Buffer; readonly start: number; readonly end: number; readonly scope: NamespaceScope },
-  ): NegotiationEvent | undefined {
+  ): NegotiationEvent | "too-many-binds" | undefined {
     if (childHash !== BIND_HASH && childHash !== IQ_AUTH_HASH) return undefined;
     const iq = parseElement(frame.bytes, frame.start, frame.end, frame.scope);
     const id: unknown = iq.attrs["id"];
     if (iq.attrs["type"] !== "set" || typeof id !== "string") return undefined;
-    if (findChild(iq, "bind", NS.bind) !== undefined && state === "authenticated") {
-      this.#bindId = id;
-      return "bind-request";
+    // In every state: behind SASL2 a client may ask before it knows that it is authenticated (XEP-0388 has no restart).
+    if (findChild(iq, "bind", NS.bind) !== undefined) {
+      this.#bindIds ??= new Set();
+      this.#bindIds.add(id);
+      return this.#bindIds.size > MAX_BIND_REQUESTS ? "too-many-binds" : undefined;
     }
     if (findChild(iq, "query", NS.iqAuth) !== undefined && state === "open") {
       this.#iqAuthId = id;
@@ -58,9 +64,9 @@ export class BindingWatch {
     const id = attributes.get("id");
     if (type !== "result" && type !== "error") return undefined;
     const isResult = type === "result";
-    if (id === this.#bindId && state === "binding") {
-      this.#bindId = undefined;
-      if (!isResult) return { event: "bind-error", jid: undefined };
+    if (id !== undefined && this.#bindIds?.delete(id) === true) {
+      if (this.#bindIds.size === 0) this.#bindIds = undefined;
+      if (!isResult) return undefined;
       return { event: "bind-result", jid: boundJidOf(parseElement(bytes, start, end, scope)) };
     }
     if (id === this.#iqAuthId && state === "iq-auth") {

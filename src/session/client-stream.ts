@@ -41,6 +41,8 @@ export interface ClientStreamContext {
  * session takes over. Everything that is not named here passes as it came.
  */
 export class ClientStream {
+  /** Streams are numbered in the order in which they were opened. */
+  readonly number: number;
   readonly #context: ClientStreamContext;
   #state: NegotiationState = "open";
   readonly #binding = new BindingWatch();
@@ -53,10 +55,10 @@ export class ClientStream {
    */
   #isLeftAlone = false;
   #mayRelease = false;
-  #serverEnded = false;
 
   constructor(context: ClientStreamContext) {
     this.#context = context;
+    this.number = context.hub.nextStreamNumber();
   }
 
   get isBusy(): boolean {
@@ -117,12 +119,12 @@ export class ClientStream {
     const session = this.#session;
     this.#manager?.end();
     if (session === undefined) return;
-    this.#session = undefined;
-    if (mayResume && !this.#serverEnded && this.#manager?.detach(session) === true) return;
-    this.#manager?.forget(session);
+    if (mayResume && this.#manager?.detach(session) === true) {
+      this.#session = undefined;
+      return;
+    }
     if (this.#context.teardown.isStreamOpen("client")) session.failPending("link-closed");
-    session.end();
-    this.#context.hub.sessions.remove(session);
+    this.#forget(session);
   }
 
   /** Another stream has taken the session over (XEP-0198 §5): the client hears so, the server nothing. */
@@ -279,17 +281,26 @@ export class ClientStream {
     return false;
   }
 
-  /** Nothing may follow the server's last word, so what is pending is answered before it. */
+  /** Nothing may follow the server's last word: what is pending is answered before it, and nothing is taken any more. */
   #lastWords(code: RequestFaultCode): void {
-    if (this.#serverEnded) return;
-    this.#serverEnded = true;
-    this.#session?.failPending(code);
+    const session = this.#session;
+    if (session === undefined) return;
+    session.failPending(code);
+    this.#forget(session);
+  }
+
+  #forget(session: ClientSession): void {
+    this.#session = undefined;
+    this.#manager?.forget(session);
+    session.end();
+    this.#context.hub.sessions.remove(session);
   }
 
   #iqFromUnbound(bytes: Buffer, start: number, end: number): void {
     const { childNamespaceHash, scope } = this.#context.up.framer;
     const event = this.#binding.request(this.#state, childNamespaceHash, { bytes, start, end, scope });
-    if (event !== undefined) this.#step(event);
+    if (event === "too-many-binds") this.#breach("client", "too-many-binds");
+    else if (event !== undefined) this.#step(event);
   }
 
   #answerToUnbound(bytes: Buffer, start: number, end: number): void {
@@ -297,7 +308,7 @@ export class ClientStream {
     const answer = this.#binding.answer(this.#state, { bytes, start, end, scope });
     if (answer === undefined) return;
     this.#step(answer.event);
-    if (answer.event === "bind-result") this.#bound(answer.jid);
+    if (answer.event === "bind-result" && this.#state === "bound") this.#bound(answer.jid);
   }
 
   /** True: the element goes on. */

@@ -70,6 +70,11 @@ export const LINK_FAULTS = {
     source: "RFC 6120 §7.6.1",
     meaning: "the server bound an address that is none, or of another domain; the stream is relayed without delegation",
   },
+  "too-many-binds": {
+    condition: "policy-violation",
+    source: "RFC 6120 §7",
+    meaning: "a client sent one request for binding after the other without waiting for an answer",
+  },
   "ack-malformed": {
     condition: "invalid-xml",
     source: "XEP-0198 §4",

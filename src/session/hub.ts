@@ -49,6 +49,8 @@ export class Hub {
   /** Requests in flight, with the alarm of each. */
   readonly #requests = new Map<DelegatedRequest, number>();
 
+  #streams = 0;
+
   constructor(env: HubEnvironment) {
     this.#env = env;
     this.#advertising = new Advertising(env);
@@ -112,6 +114,10 @@ export class Hub {
 
   now(): number {
     return this.#env.now();
+  }
+
+  nextStreamNumber(): number {
+    return ++this.#streams;
   }
 
   domain(name: string): Domain | undefined {

@@ -86,7 +86,9 @@ export class StreamManager {
     const management = this.#stream.session?.management;
     switch (name) {
       case "enabled":
-        return management === undefined || this.#enabled(management, element());
+        if (management !== undefined) return this.#enabled(management, element());
+        this.#stream.leaveAlone();
+        return true;
       case "resumed":
         return this.#attempt === undefined || this.#resumed(this.#attempt, element());
       case "failed":
@@ -105,15 +107,21 @@ export class StreamManager {
   authenticate(authenticate: Element): boolean {
     const { hub, domainName, stream } = this.#stream;
     const { resume, enable } = inlineRequestsOf(authenticate);
-    if (enable !== undefined && !this.#stream.takesStanzas) this.#stream.leaveAlone();
-    else if (enable !== undefined) {
+    if (enable !== undefined && this.#stream.takesStanzas) {
       this.#namespace = namespaceOfManagement(enable);
       this.#early = new StreamManagement();
       this.#early.enable();
     }
     if (resume === undefined || !this.#isOurs(attributeOf(resume, "previd"))) return false;
     const previd = attributeOf(resume, "previd");
-    const request = { domain: domainName, previd, h: attributeOf(resume, "h"), account: undefined, link: stream };
+    const request = {
+      domain: domainName,
+      previd,
+      h: attributeOf(resume, "h"),
+      account: undefined,
+      link: stream,
+      linkNumber: stream.number,
+    };
     const decision = hub.sessions.resumptions.resume(request);
     if (decision.kind === "relay") {
       this.#attempt = decision.attempt;
@@ -152,6 +160,7 @@ export class StreamManager {
       if (enabled !== undefined) behind = this.#grant(this.#early, session, enabled) ?? [];
       else if (enableFailed !== undefined) behind = this.#early.failed();
     }
+    if (enabled !== undefined && this.#early === undefined) this.#stream.leaveAlone();
     this.#early = undefined;
     return behind;
   }
@@ -184,10 +193,8 @@ export class StreamManager {
 
   #enable(namespace: ManagementNamespace): boolean {
     const { session, takesStanzas } = this.#stream;
-    if (session === undefined || (!takesStanzas && session.management === undefined)) {
-      this.#stream.leaveAlone();
-      return true;
-    }
+    // Left alone: the server counts with the client, if it grants it. Before binding it does not.
+    if (session === undefined || (!takesStanzas && session.management === undefined)) return true;
     this.#namespace = namespace;
     const management = session.management ?? new StreamManagement();
     management.enable();
@@ -225,6 +232,7 @@ export class StreamManager {
         management,
         owner: session,
         link: stream,
+        linkNumber: stream.number,
       });
     }
     rewriteEnabled(element, session.resumable?.cid);
@@ -245,11 +253,15 @@ export class StreamManager {
       down.inject(Buffer.from(serialize(failedElement(namespace, "unexpected-request"), NS.client)));
       return false;
     }
-    if (!this.#isOurs(previd)) {
-      this.#stream.leaveAlone();
-      return true;
-    }
-    const request = { domain: domainName, previd, h: attributeOf(element, "h"), account: undefined, link: stream };
+    if (!this.#isOurs(previd)) return true;
+    const request = {
+      domain: domainName,
+      previd,
+      h: attributeOf(element, "h"),
+      account: undefined,
+      link: stream,
+      linkNumber: stream.number,
+    };
     const decision = hub.sessions.resumptions.resume(request);
     if (decision.kind === "relay") {
       this.#attempt = decision.attempt;

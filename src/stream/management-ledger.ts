@@ -209,12 +209,6 @@ export class Ledger {
     return reach === undefined ? undefined : advance(this.#senderAck, reach.senderCount, this.#modulus);
   }
 
-  /** The receiver has acknowledged more than `h` before; of two ways round the counter the shorter one is meant. */
-  isBehind(h: number): boolean {
-    const behind = distance(h, this.#heard, this.#modulus);
-    return behind > 0 && behind <= this.#modulus / 2;
-  }
-
   /** Settles what waits for nothing any more. */
   settle(options: ReachOptions = {}): void {
     const reach = this.#reach(this.#heard, options);

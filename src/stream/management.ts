@@ -283,14 +283,6 @@ export class StreamManagement {
     return serverH;
   }
 
-  /**
-   * Whether an `h` that `offer` refused is too low and not too high: a request that was on its way for so long that the
-   * client has resumed by another link meanwhile. Nothing can be concluded from it.
-   */
-  isOutdated(h: number): boolean {
-    return this.#down.isBehind(h);
-  }
-
   /** No resumption that named this counter is in flight any more. */
   withdrawOffer(serverH: number): void {
     const index = this.#offers?.indexOf(serverH) ?? -1;

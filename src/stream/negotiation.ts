@@ -15,7 +15,6 @@ export type NegotiationState =
   | "sasl2"
   | "iq-auth"
   | "authenticated"
-  | "binding"
   | "bound"
   /** The server took the stream for the rest of an earlier one (XEP-0198 §5): there is a resource, and its JID is not told. */
   | "resumed";
@@ -26,7 +25,6 @@ export type NegotiationEvent =
   | "sasl-response"
   | "sasl-abort"
   | "sasl2-authenticate"
-  | "bind-request"
   | "iq-auth-request"
   // from the server
   | "sasl-challenge"
@@ -36,7 +34,6 @@ export type NegotiationEvent =
   | "sasl2-bound"
   | "sasl2-failure"
   | "bind-result"
-  | "bind-error"
   | "resumed"
   | "iq-auth-result"
   | "iq-auth-error";
@@ -65,7 +62,6 @@ function row(state: NegotiationState, steps: Partial<Record<NegotiationEvent, St
     "sasl-response": relay,
     "sasl-abort": relay,
     "sasl2-authenticate": relay,
-    "bind-request": relay,
     "iq-auth-request": relay,
     "sasl-challenge": fault,
     "sasl-success": fault,
@@ -74,7 +70,6 @@ function row(state: NegotiationState, steps: Partial<Record<NegotiationEvent, St
     "sasl2-bound": fault,
     "sasl2-failure": relay,
     "bind-result": relay,
-    "bind-error": relay,
     resumed: fault,
     "iq-auth-result": relay,
     "iq-auth-error": relay,
@@ -116,12 +111,8 @@ export const NEGOTIATION: Readonly<Record<NegotiationState, Row>> = {
     "iq-auth-error": ["open", "relay"],
   }),
   authenticated: row("authenticated", {
-    "bind-request": ["binding", "relay"],
-    resumed: ["resumed", "unnamed"],
-  }),
-  binding: row("binding", {
     "bind-result": ["bound", "bound"],
-    "bind-error": ["authenticated", "relay"],
+    resumed: ["resumed", "unnamed"],
   }),
   bound: row("bound", {}),
   resumed: row("resumed", {}),
@@ -133,5 +124,5 @@ export function negotiate(state: NegotiationState, event: NegotiationEvent): Ste
 }
 
 export function isAuthenticated(state: NegotiationState): boolean {
-  return state === "authenticated" || state === "binding" || state === "bound" || state === "resumed";
+  return state === "authenticated" || state === "bound" || state === "resumed";
 }

@@ -34,8 +34,9 @@ export interface ResumableDescription<Owner, Link> {
   readonly management: StreamManagement;
   /** Whatever belongs to the session and moves with it: what it waits for, what it may do. */
   readonly owner: Owner;
-  /** The link that the session is attached to. */
+  /** The link that the session is attached to, and its number; links are numbered in the order in which clients open them. */
   readonly link: Link;
+  readonly linkNumber: number;
 }
 
 /** A session that can be resumed. Its link is undefined while it is detached. */
@@ -60,8 +61,9 @@ export interface ResumeRequest<Link> {
   readonly h: string | undefined;
   /** `Jid.bareKey` of whom the server has authenticated on this stream, if the server has named anybody yet (A10). */
   readonly account: string | undefined;
-  /** The link that the request came on. */
+  /** The link that the request came on, and its number. */
   readonly link: Link;
+  readonly linkNumber: number;
 }
 
 export type ResumeDecision<Owner, Link> =
@@ -146,11 +148,12 @@ export class Resumptions<Owner, Link> {
    * be resumed. `management` is one that was restored.
    */
   adopt(
-    description: Omit<ResumableDescription<Owner, Link>, "link">,
+    description: Omit<ResumableDescription<Owner, Link>, "link" | "linkNumber">,
     cid: string,
     nowMs: number,
   ): ResumableSession<Owner, Link> {
-    const session = { ...description, cid, link: undefined, deadlineMs: this.#deadline(description.maxSeconds, nowMs) };
+    const deadlineMs = this.#deadline(description.maxSeconds, nowMs);
+    const session = { ...description, cid, link: undefined, linkNumber: 0, deadlineMs };
     this.#entries.set(keyOf(description.domain, cid), { session, attempts: new Set() });
     return session;
   }
@@ -202,16 +205,18 @@ export class Resumptions<Owner, Link> {
 
   /** What becomes of a `<resume/>`. The session it names is not touched. */
   resume(request: ResumeRequest<Link>): ResumeDecision<Owner, Link> {
-    const { domain, previd = "", account, link } = request;
+    const { domain, previd = "", account, link, linkNumber } = request;
     const clientH = parseHandled(request.h, this.#options.modulus);
     if (previd === "" || clientH === undefined) return { kind: "refuse", condition: "bad-request" };
     const entry = this.#entries.get(keyOf(domain, previd));
     if (entry === undefined) return this.#unknown(previd);
     const { session } = entry;
     if (account !== undefined && account !== session.account) return REFUSED;
+    // The client has given that connection up and has gone on by a later one. What it got there is known to nobody once
+    // the stream is resumed here, so that its next `h` would seem too high.
+    if (linkNumber < session.linkNumber) return REFUSED;
     const serverH = session.management.offer(clientH);
-    if (serverH === undefined && session.management.isOutdated(clientH)) return REFUSED;
-    const attempt = new ResumeAttempt(this, entry, { link, clientH, serverH, account });
+    const attempt = new ResumeAttempt(this, entry, { link, linkNumber, clientH, serverH, account });
     if (serverH === undefined) {
       // XEP-0198 §5: the client counts what it never got, so nothing can be resumed (protocol.md S32).
       if (account !== undefined) this.remove(session);
@@ -255,6 +260,7 @@ export class ResumeAttempt<Owner, Link> {
   readonly #registry: Resumptions<Owner, Link>;
   readonly #entry: Entry<Owner, Link>;
   readonly #link: Link;
+  readonly #linkNumber: number;
   readonly #clientH: number;
   readonly #serverH: number | undefined;
   #account: string | undefined;
@@ -267,6 +273,7 @@ export class ResumeAttempt<Owner, Link> {
     entry: Entry<Owner, Link>,
     request: {
       readonly link: Link;
+      readonly linkNumber: number;
       readonly clientH: number;
       readonly serverH: number | undefined;
       readonly account: string | undefined;
@@ -275,6 +282,7 @@ export class ResumeAttempt<Owner, Link> {
     this.#registry = registry;
     this.#entry = entry;
     this.#link = request.link;
+    this.#linkNumber = request.linkNumber;
     this.#clientH = request.clientH;
     this.#serverH = request.serverH;
     this.#account = request.account;
@@ -309,6 +317,7 @@ export class ResumeAttempt<Owner, Link> {
       return { kind: "fault", conflicting, rivals };
     }
     session.link = this.#link;
+    session.linkNumber = this.#linkNumber;
     session.deadlineMs = undefined;
     const { h, down, up } = resumed;
     return { kind: "resumed", session, previd: session.cid, h, down, up, conflicting, rivals };

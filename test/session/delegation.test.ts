@@ -166,6 +166,86 @@ describe("a delegated request", () => {
   });
 });
 
+describe("delegation cannot be switched off by the client", () => {
+  const pubsub = (id: string) => SET.replace("a1", id);
+
+  test("with acknowledgements that nobody counts", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const entity = world.entity();
+    entity.forget();
+    const juliet = world.boundClient();
+    juliet.client("<a xmlns='urn:xmpp:sm:3' h='0'/><r xmlns='urn:xmpp:sm:3'/>");
+    juliet.client(pubsub("a2"));
+    expect(juliet.take("server")).not.toContain("pubsub");
+    expect(entity.sends("component")).toBe(1);
+  });
+
+  test("with stream management that the server refuses before binding", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const entity = world.entity();
+    entity.forget();
+    const link = world.client();
+    link.client(clientHeader()).connected();
+    link.server(SERVER_HEADER);
+    login(link);
+    link.client("<enable xmlns='urn:xmpp:sm:3'/>");
+    link.server("<failed xmlns='urn:xmpp:sm:3'/>");
+    bind(link, "juliet@capulet.lit/balcony");
+    link.client(pubsub("a2"));
+    expect(entity.sends("component")).toBe(1);
+  });
+
+  test("with a request for binding that comes before the word that it is authenticated (XEP-0388, A10)", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const entity = world.entity();
+    entity.forget();
+    const link = world.client();
+    link.client(clientHeader()).connected();
+    link.server(SERVER_HEADER);
+    link.client(
+      "<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/><iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>",
+    );
+    link.server(
+      "<success xmlns='urn:xmpp:sasl:2'><authorization-identifier>juliet@capulet.lit</authorization-identifier></success>",
+    );
+    link.server(
+      "<iq type='result' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>juliet@capulet.lit/x</jid></bind></iq>",
+    );
+    expect([...link.timers]).toEqual(["idle"]);
+    link.client(pubsub("a2"));
+    expect(entity.sends("component")).toBe(1);
+  });
+
+  test("with a request for binding behind one that is refused", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const entity = world.entity();
+    entity.forget();
+    const link = world.client();
+    link.client(clientHeader()).connected();
+    link.server(SERVER_HEADER);
+    login(link);
+    for (const id of ["b1", "b2"]) {
+      link.client(`<iq type='set' id='${id}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>`);
+    }
+    link.server("<iq type='error' id='b1'><error type='cancel'/></iq>");
+    link.server(
+      "<iq type='result' id='b2'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>juliet@capulet.lit/x</jid></bind></iq>",
+    );
+    link.client(pubsub("a2"));
+    expect(entity.sends("component")).toBe(1);
+  });
+
+  test("with so many requests for binding that none is remembered", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const link = world.client();
+    link.client(clientHeader()).connected();
+    for (let at = 0; at < 65; at++) {
+      link.client(`<iq type='set' id='b${at}'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>`);
+    }
+    expect(link.faults).toEqual(["too-many-binds"]);
+  });
+});
+
 describe("the client's other stanzas", () => {
   test("pass byte for byte around a delegated one, in order (R10)", () => {
     const world = new World([domain([rule(NAMESPACE)])]);
@@ -295,6 +375,24 @@ describe("the end of a stream", () => {
     expect(juliet.take("client")).toMatch(/service-unavailable.*<stream:error>.*<\/stream:stream>$/s);
     expect(world.outcomes).toEqual(["refused:server-stream-error"]);
   });
+});
+
+test("nothing is taken behind the server's last word, and nothing put behind it (RFC 6120 §4.4)", () => {
+  for (const last of [
+    "</stream:stream>",
+    "<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>",
+  ]) {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const entity = world.entity();
+    entity.forget();
+    const juliet = world.boundClient();
+    juliet.server(last);
+    expect(juliet.take("client")).toBe(last);
+    juliet.client(SET);
+    expect(entity.sends("component")).toBe(0);
+    expect(juliet.take("client")).toBe("");
+    expect(world.hub.stats.sessions).toBe(0);
+  }
 });
 
 describe("the managing entity", () => {

@@ -27,16 +27,17 @@ function stage(maxSeconds?: number): Stage {
     management,
     owner: "session",
     link: "old",
+    linkNumber: 1,
   });
   return { resumptions, management, session };
 }
 
 function ask(
   { resumptions }: Stage,
-  more: { h?: string; previd?: string; account?: string | undefined; link?: string; domain?: string } = {},
+  more: { h?: string; previd?: string; account?: string; link?: string; linkNumber?: number; domain?: string } = {},
 ): ResumeDecision<string, string> {
-  const { h = "0", previd = "node1.tomb.7", account, link = "new", domain = "capulet.lit" } = more;
-  return resumptions.resume({ domain, previd, h, account, link });
+  const { h = "0", previd = "node1.tomb.7", account, link = "new", linkNumber = 2, domain = "capulet.lit" } = more;
+  return resumptions.resume({ domain, previd, h, account, link, linkNumber });
 }
 
 function attemptOf(decision: ResumeDecision<string, string>): ResumeAttempt<string, string> {
@@ -79,7 +80,14 @@ describe("an id", () => {
     expect(ask(stage(), { previd: "" })).toEqual(bad);
     expect(ask(stage(), { h: "-1" })).toEqual(bad);
     expect(
-      stage().resumptions.resume({ domain: "capulet.lit", previd: undefined, h: "0", account: undefined, link: "new" }),
+      stage().resumptions.resume({
+        domain: "capulet.lit",
+        previd: undefined,
+        h: "0",
+        account: undefined,
+        linkNumber: 2,
+        link: "new",
+      }),
     ).toEqual(bad);
   });
 
@@ -289,12 +297,14 @@ describe("a resumption in vain", () => {
     expect(inline.resumptions.size).toBe(0);
   });
 
-  test("with an h that later links have overtaken is refused and proves nothing", () => {
+  test("on a connection that was opened before the one that has the session is refused and proves nothing", () => {
     const stay = stage();
-    stay.management.serverStanza(3);
-    stay.management.clientAck("3");
-    expect(ask(stay, { h: "1", account: JULIET })).toEqual(NOT_FOUND);
+    attemptOf(ask(stay, { link: "third", linkNumber: 3 })).resumed("0", JULIET, 0);
+    expect(ask(stay, { linkNumber: 2, account: JULIET })).toEqual(NOT_FOUND);
+    stay.resumptions.detach(stay.session, "third", 0);
+    expect(ask(stay, { linkNumber: 2, h: "9", account: JULIET })).toEqual(NOT_FOUND);
     expect(stay.resumptions.size).toBe(1);
+    expect(ask(stay, { linkNumber: 4 }).kind).toBe("relay");
   });
 });
 
@@ -348,6 +358,7 @@ test("a session that was handed over keeps its id and waits to be resumed (proto
     h: "0",
     account: undefined,
     link: "new",
+    linkNumber: 1,
   });
   expect(attemptOf(decision).resumed("0", JULIET, 6000)).toMatchObject({ kind: "resumed", previd: "node1.tomb.7" });
   expect(adopted.link).toBe("new");
