@@ -14,12 +14,15 @@ export interface CertificateSource {
 /** Certificates that TLS has taken, ready to be used. */
 export interface PreparedCertificates {
   readonly options: TLSSocketOptions | undefined;
+  /** The same for a client that is known to want this domain: what it is shown if it sends no SNI. */
+  readonly optionsByDomain: ReadonlyMap<string, TLSSocketOptions>;
   /** When each domain's certificate expires, in seconds since the epoch. */
   readonly expiry: ReadonlyMap<string, number>;
 }
 
 /**
- * Reads the certificates of all served domains. The first one serves clients without SNI.
+ * Reads the certificates of all served domains. A client without SNI gets that of the domain which its stream header
+ * names, or, with direct TLS, the first one.
  *
  * Errors  throws on a pair that TLS does not take.
  * Source  RFC 6066 §3 (SNI), XEP-0368 §3 (ALPN). TLS 1.3 early data is not offered: Node has no server side for it.
@@ -32,27 +35,29 @@ export function prepareCertificates(sources: readonly CertificateSource[]): Prep
     expiry.set(domain, Date.parse(new X509Certificate(cert).validTo) / 1000);
   }
   const [first] = contexts.values();
-  if (first === undefined) return { options: undefined, expiry };
-  const options: TLSSocketOptions = {
+  if (first === undefined) return { options: undefined, optionsByDomain: new Map(), expiry };
+  const optionsFor = (secureContext: SecureContext): TLSSocketOptions => ({
     isServer: true,
-    secureContext: first,
-    SNICallback: (name, choose) => choose(null, contexts.get(domainToASCII(name).toLowerCase()) ?? first),
+    secureContext,
+    SNICallback: (name, choose) => choose(null, contexts.get(domainToASCII(name).toLowerCase()) ?? secureContext),
     ALPNCallback: chooseProtocol,
-  };
-  return { options, expiry };
+  });
+  const optionsByDomain = new Map([...contexts].map(([domain, context]) => [domain, optionsFor(context)]));
+  return { options: optionsFor(first), optionsByDomain, expiry };
 }
 
 /** The certificates in use. Handshakes take those of now; connections that are there keep what they have. */
 export class Certificates {
-  #current: PreparedCertificates = { options: undefined, expiry: new Map() };
+  #current: PreparedCertificates = { options: undefined, optionsByDomain: new Map(), expiry: new Map() };
 
   use(prepared: PreparedCertificates): void {
     this.#current = prepared;
   }
 
-  /** For a TLS socket of a client; undefined when nothing is configured. */
-  get tlsOptions(): TLSSocketOptions | undefined {
-    return this.#current.options;
+  /** For a TLS socket of a client, whose stream header has named `domain`; undefined when nothing is configured. */
+  tlsOptions(domain?: string): TLSSocketOptions | undefined {
+    const named = domain === undefined ? undefined : this.#current.optionsByDomain.get(domain);
+    return named ?? this.#current.options;
   }
 
   get expiry(): ReadonlyMap<string, number> {

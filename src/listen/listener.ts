@@ -1,5 +1,4 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
-import type { TLSSocketOptions } from "node:tls";
 import type { Performer } from "../session/index.js";
 import {
   keepAliveMs,
@@ -137,9 +136,7 @@ function origin(parts: ListenerParts, settings: ListenerSettings, counters: List
     kind,
     tls,
     counters,
-    get tlsOptions(): TLSSocketOptions | undefined {
-      return tls === "none" ? undefined : parts.certificates.tlsOptions;
-    },
+    tlsOptions: (domain) => (tls === "none" ? undefined : parts.certificates.tlsOptions(domain)),
     openMachine: (performer) => parts.openMachine(settings, performer),
     gone: (link) => {
       parts.admission.leave(link.remoteAddress);

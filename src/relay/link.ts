@@ -48,8 +48,8 @@ export interface LinkOrigin {
   readonly kind: "c2s" | "component";
   readonly tls: "starttls" | "direct" | "none";
   readonly counters: ListenerCounters;
-  /** Certificates of now; undefined on a listener without TLS. */
-  readonly tlsOptions: TLSSocketOptions | undefined;
+  /** Certificates of now, for a client that has named `domain`; undefined on a listener without TLS. */
+  tlsOptions(domain: string | undefined): TLSSocketOptions | undefined;
   openMachine(performer: Performer): CountingMachine;
   /** Called once, when both legs of a link are gone. */
   gone(link: Link): void;
@@ -155,7 +155,7 @@ export class Link implements Performer, LegOwner, CountedLink {
       else this.#server?.secure({ client: upstream });
       return;
     }
-    const { tlsOptions } = this.origin;
+    const tlsOptions = this.origin.tlsOptions(domain);
     if (tlsOptions === undefined) throw new Error("this listener has no certificate");
     this.#near.secure({ server: tlsOptions });
   }

@@ -155,7 +155,7 @@ export class Rig {
     const origin: LinkOrigin = {
       kind: "c2s",
       tls,
-      tlsOptions,
+      tlsOptions: () => tlsOptions,
       counters: this.metrics.listener("c2s", "c2s:127.0.0.1:5222"),
       openMachine: (performer) => {
         this.#machine = new ScriptedMachine(performer, script);
