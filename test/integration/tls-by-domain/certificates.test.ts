@@ -36,6 +36,15 @@ describe.skipIf(cannotRun("prosody", "openssl"))("two domains behind one port", 
     await user.settle();
   });
 
+  test.each(domains)(
+    "a client of %s that names no domain to TLS sees the certificate of its stream header's domain",
+    async (domain) => {
+      const user = await scene.login("juliet", { domain, transport: "starttls", namesDomain: false });
+      expect(user.fingerprint).toBe(fingerprintOf(domain));
+      await user.settle();
+    },
+  );
+
   test("a client that offers ALPN xmpp-client is served, and one that offers only another is not (XEP-0368 §3)", async () => {
     const { direct } = scene.caesura.ports;
     const tls = { ca: scene.caesura.ca(), servername: "capulet.lit" };
