@@ -102,6 +102,7 @@ export interface LimitsConfig {
   readonly pendingPerSession: number;
   readonly heldBytes: number;
   readonly entityQueueBytes: number;
+  readonly clientQueueBytes: number;
   /** Client and component connections at once. */
   readonly connections: number;
   /** The same from one address; 0: no limit. */

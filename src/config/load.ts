@@ -132,6 +132,7 @@ function proveLimits(document: ConfigDocument, raw: unknown): Config["limits"] |
     pendingPerSession: limits.pendingPerSession,
     heldBytes,
     entityQueueBytes: limits.entityQueue,
+    clientQueueBytes: limits.clientQueue,
     connections: limits.connections,
     connectionsPerAddress: limits.connectionsPerAddress,
   };

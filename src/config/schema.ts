@@ -105,6 +105,14 @@ export const limitsSchema = z.strictObject({
     fallback: "8MiB",
     example: "16MiB",
   }),
+  clientQueue: size({
+    about:
+      "What may wait to be sent to one client before its connection is closed; answers and routed stanzas only, relaying stops by itself.",
+    least: "64KiB",
+    most: "1024MiB",
+    fallback: "4MiB",
+    example: "1MiB",
+  }),
   connections: count(1, 1_000_000, 10_000, {
     about:
       "Client and component connections at once; each needs two file descriptors (`LimitNOFILE` of the service). Further ones are closed at once.",

@@ -36,6 +36,9 @@ export function linkLimits(limits: LimitsConfig): LinkLimits {
     pendingPerSession: limits.pendingPerSession,
     heldBytes: limits.heldBytes,
     entityQueueBytes: limits.entityQueueBytes,
+    clientQueueBytes: limits.clientQueueBytes,
+    // protocol.md R8: servers allow components twice what they allow clients (Prosody: 512 KiB to 256 KiB).
+    writtenBytes: 2 * limits.maxStanzaBytes,
   };
 }
 

@@ -128,6 +128,7 @@ export class ClientSession implements Requester {
 
   /** Puts a stanza of ours, an element in any content namespace, into the client's stream. */
   deliver(stanza: Element): void {
+    this.#mindQueue();
     const management = this.#management;
     if (management === undefined) {
       this.#link?.down.inject(stanzaBytes(stanza, NS.client));
@@ -139,6 +140,12 @@ export class ClientSession implements Requester {
     if (pressure === "discard") this.#hub.sessions.discard(this);
     else if (pressure === "drop") this.#link?.overflow();
     else this.requestAcks();
+  }
+
+  /** A client that asks on, or is sent to, and does not read is given up before its queue grows for ever. */
+  #mindQueue(): void {
+    const link = this.#link;
+    if (link !== undefined && link.performer.queuedBytes("client") > this.#hub.limits.clientQueueBytes) link.overflow();
   }
 
   /** Asks for acknowledgements when they are due (protocol.md S13), and sees to it that this is looked at again. */

@@ -11,30 +11,14 @@ import {
 import type { Element } from "../xml/index.js";
 import { findChild, FrameKind, parseElement, readHead, serialize } from "../xml/index.js";
 import { normaliseDomain, NS, parseJid } from "../xmpp/index.js";
+import type { ClientStreamContext } from "./client-stream-context.js";
 import { BindingWatch } from "./binding-watch.js";
 import type { SessionLink } from "./client-session.js";
 import { ClientSession } from "./client-session.js";
-import type { Domain } from "./domain.js";
 import type { LinkFaultCode, RequestFaultCode } from "./faults.js";
 import { faultEvent, LINK_FAULTS } from "./faults.js";
-import type { Hub } from "./hub.js";
 import { clientEvent, serverEvent, streamsElement } from "./negotiation-events.js";
-import type { Performer } from "./performer.js";
-import type { Pump } from "./pump.js";
 import { StreamManager } from "./stream-manager.js";
-import type { Teardown } from "./teardown.js";
-
-export interface ClientStreamContext {
-  readonly hub: Hub;
-  readonly domain: Domain;
-  readonly up: Pump;
-  readonly down: Pump;
-  readonly performer: Performer;
-  readonly teardown: Teardown;
-  readonly lang: string | undefined;
-  /** Called when no request is pending and nothing is held any more. */
-  readonly settled: () => void;
-}
 
 /**
  * The client's stream as it runs through to the server: negotiation is followed until a resource is bound, then the
@@ -157,6 +141,13 @@ export class ClientStream {
       adopt: (resumed) => {
         this.#session = resumed;
         resumed.attach(this.#sessionLink());
+      },
+      hold: () => {
+        up.hold();
+        this.#context.performer.pause("client");
+      },
+      release: () => {
+        this.#mayRelease = true;
       },
       leaveAlone: () => {
         this.#isLeftAlone = true;
@@ -281,10 +272,17 @@ export class ClientStream {
     return false;
   }
 
-  /** Nothing may follow the server's last word: what is pending is answered before it, and nothing is taken any more. */
+  /**
+   * Nothing may follow the server's last word: nothing is taken any more, and what is pending is answered before it. A
+   * session that may be resumed is kept: a server also takes leave of a stream that is being resumed elsewhere.
+   */
   #lastWords(code: RequestFaultCode): void {
     const session = this.#session;
     if (session === undefined) return;
+    if (this.#context.teardown.isStreamOpen("server") && this.#manager?.detach(session) === true) {
+      this.#session = undefined;
+      return;
+    }
     session.failPending(code);
     this.#forget(session);
   }

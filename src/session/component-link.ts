@@ -150,7 +150,10 @@ export class ComponentLink implements LinkMachine, LinkStats {
 
   /** Puts a stanza, an element in any content namespace, into the component's stream. */
   deliver(stanza: Element): void {
-    if (!this.#teardown.hasEnded) this.#down.inject(stanzaBytes(stanza, NS.component));
+    if (this.#teardown.hasEnded) return;
+    // It asks and asks and does not read the answers; what others may send to it stops at the limit.
+    if (this.queuedBytes > 2 * this.#hub.limits.entityQueueBytes) this.#teardown.end("slow_peer");
+    else this.#down.inject(stanzaBytes(stanza, NS.component));
   }
 
   judge(pump: Pump, kind: Kind, bytes: Buffer, start: number, end: number): boolean {

@@ -139,6 +139,14 @@ export const REQUEST_FAULTS = {
     outcome: "refused",
     meaning: "`limits.entityQueue` bytes wait for the managing entity already",
   },
+  "request-too-large": {
+    outcome: "refused",
+    meaning: "written anew, the request is more than twice as large as `limits.stanza`",
+  },
+  "reply-too-large": {
+    outcome: "invalid_reply",
+    meaning: "written anew, the reply is more than twice as large as `limits.trustedStanza`",
+  },
   "too-many-pending": { outcome: "refused", meaning: "a component has `limits.pendingPerSession` requests open" },
   "requester-gone": { outcome: "refused", meaning: "the requester's stream ended first; nobody was answered" },
   "server-closed": { outcome: "refused", meaning: "the server ended the requester's stream first" },

@@ -1,6 +1,7 @@
 import type { DelegationRule, RefusalCode } from "../rules/index.js";
 import { RuleTable } from "../rules/index.js";
 import type { Element } from "../xml/index.js";
+import { writtenLength } from "../xml/index.js";
 import { parseJid } from "../xmpp/index.js";
 import { Advertising } from "./advertising.js";
 import { Alarms } from "./alarms.js";
@@ -197,7 +198,13 @@ export class Hub {
       this.#refuse(request, "entity-absent");
       return undefined;
     }
-    if (link.queuedBytes > this.limits.entityQueueBytes) {
+    // protocol.md R8: looked at before it is written, because writing is what costs.
+    const length = writtenLength(iq);
+    if (length > this.limits.writtenBytes) {
+      this.#refuse(request, "request-too-large");
+      return undefined;
+    }
+    if (link.queuedBytes + length > this.limits.entityQueueBytes) {
       this.#refuse(request, "entity-congested");
       return undefined;
     }
@@ -256,7 +263,9 @@ export class Hub {
         });
         return true;
       case "reply":
-        this.#settle(outcome.token, outcome.type, outcome.reply);
+        if (writtenLength(outcome.reply) > 2 * this.limits.trusted.maxFrameBytes) {
+          this.#refuse(outcome.token, "reply-too-large");
+        } else this.#settle(outcome.token, outcome.type, outcome.reply);
         return true;
       case "breach":
         this.#settle(outcome.token, "invalid_reply", unavailable(outcome.token), outcome.code);
@@ -301,7 +310,9 @@ export class Hub {
   /** A client's stanza for a component whose link ends here. */
   sendToComponent(component: string, stanza: Element, answer: (error: Element) => void): void {
     const link = this.#entities.get(component);
-    if (link !== undefined && link.queuedBytes <= this.limits.entityQueueBytes) {
+    const length = writtenLength(stanza);
+    const isSmall = length <= this.limits.writtenBytes;
+    if (link !== undefined && isSmall && link.queuedBytes + length <= this.limits.entityQueueBytes) {
       link.deliver(stanza);
       return;
     }

@@ -1,4 +1,5 @@
 import type { Element } from "../xml/index.js";
+import { writtenLength } from "../xml/index.js";
 import { parseJid } from "../xmpp/index.js";
 import type { ClientSession } from "./client-session.js";
 import type { ComponentLink } from "./component-link.js";
@@ -26,6 +27,10 @@ export function routeFromComponent(hub: Hub, link: ComponentLink, stanza: Elemen
         link.deliver(error);
       });
     } else refuse(link, stanza, { type: "cancel", condition: "remote-server-not-found" });
+    return;
+  }
+  if (writtenLength(stanza) > 2 * hub.limits.trusted.maxFrameBytes) {
+    refuse(link, stanza, { type: "modify", condition: "policy-violation" });
     return;
   }
   const targets = jid.resource === undefined ? atAccount(hub, jid.bareKey, stanza) : atResource(hub, jid.fullKey);
@@ -58,7 +63,7 @@ function refuse(
   stanza: Element,
   error: {
     readonly type: "modify" | "cancel";
-    readonly condition: "jid-malformed" | "remote-server-not-found" | "service-unavailable";
+    readonly condition: "jid-malformed" | "policy-violation" | "remote-server-not-found" | "service-unavailable";
   },
 ): void {
   const { type, id, to, from } = attributesOf(stanza);

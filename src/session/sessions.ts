@@ -52,10 +52,11 @@ export class Sessions {
     return this.#byBareKey.get(bareKey) ?? [];
   }
 
-  /** A stream was lost, and its session waits to be resumed (protocol.md S21). */
-  detached(session: ResumableSession<ClientSession, ClientStream>, stream: ClientStream): void {
-    this.resumptions.detach(session, stream, this.#env.now());
-    this.#armExpiry();
+  /** A stream was lost, and its session waits to be resumed (protocol.md S21). False: another stream has it. */
+  detached(session: ResumableSession<ClientSession, ClientStream>, stream: ClientStream): boolean {
+    const isDetached = this.resumptions.detach(session, stream, this.#env.now());
+    if (isDetached) this.#armExpiry();
+    return isDetached;
   }
 
   /** A session cannot be kept: too much was put by for it. */

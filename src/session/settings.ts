@@ -25,4 +25,8 @@ export interface LinkLimits {
   readonly heldBytes: number;
   /** Bytes queued towards one managing entity; at the limit its delegations are refused. */
   readonly entityQueueBytes: number;
+  /** Bytes of ours queued towards one client; beyond the limit its connection is closed. */
+  readonly clientQueueBytes: number;
+  /** What a client's stanza may grow to when it is written anew, with every namespace in full. */
+  readonly writtenBytes: number;
 }

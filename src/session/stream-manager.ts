@@ -39,6 +39,9 @@ export interface ManagedStream {
   readonly stream: ClientStream;
   /** The server has resumed an earlier stream, whose session goes on here. */
   adopt(session: ClientSession): void;
+  /** Looks at nothing more of the client's until `release`. */
+  hold(): void;
+  release(): void;
   /** Client and server count this stream's stanzas without us: none may be taken or put in any more. */
   leaveAlone(): void;
   breach(leg: "client" | "server", code: LinkFaultCode, detail?: string): void;
@@ -173,10 +176,9 @@ export class StreamManager {
   /** The stream was lost and not closed. True: its session waits to be resumed. */
   detach(session: ClientSession): boolean {
     const { hub, stream } = this.#stream;
-    if (session.resumable === undefined) return false;
-    session.detach();
-    hub.sessions.detached(session.resumable, stream);
-    return true;
+    // Another stream may have taken the session over; then it is none of ours.
+    if (session.resumable !== undefined && hub.sessions.detached(session.resumable, stream)) session.detach();
+    return session.resumable !== undefined;
   }
 
   /** The stream is over. What it asked for is not waited for; what it could be resumed with is forgotten. */
@@ -267,6 +269,8 @@ export class StreamManager {
       this.#attempt = decision.attempt;
       this.#namespace = namespace;
       up.inject(writeResumption("resume", namespace, decision));
+      // What the client sends behind it counts for the session that is resumed, if one is.
+      this.#stream.hold();
       return false;
     }
     if (decision.kind === "refuse") this.#attempt = decision.attempt;
@@ -278,6 +282,7 @@ export class StreamManager {
 
   #resumed(attempt: Attempt, element: Element): boolean {
     const { down } = this.#stream;
+    this.#stream.release();
     const outcome = this.#takeOver(attempt, attributeOf(element, "h"), undefined);
     if (outcome === undefined) return false;
     down.inject(writeResumption("resumed", this.#namespace, outcome));
@@ -313,6 +318,7 @@ export class StreamManager {
   #serverFailed(management: StreamManagement | undefined, element: Element): boolean {
     const { down, session } = this.#stream;
     if (this.#attempt !== undefined && session === undefined) {
+      this.#stream.release();
       this.#rewriteFailed(element, undefined);
       down.inject(Buffer.from(serialize(element, NS.client)));
       return false;

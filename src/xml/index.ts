@@ -17,4 +17,4 @@ export type { Head } from "./head.js";
 export { readHead } from "./head.js";
 export { attributeOf, childElements, findChild, namespaceOf } from "./navigate.js";
 export { Element, parseElement } from "./tree.js";
-export { serialize } from "./serialize.js";
+export { serialize, writtenLength } from "./serialize.js";

@@ -17,6 +17,7 @@ describe("a configuration without problems", () => {
       pendingPerSession: 256,
       heldBytes: 1_048_576,
       entityQueueBytes: 8_388_608,
+      clientQueueBytes: 4 * 1024 * 1024,
       connections: 10_000,
       connectionsPerAddress: 1_000,
     });

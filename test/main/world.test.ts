@@ -10,6 +10,8 @@ const limits: LinkLimits = {
   trusted: framer,
   pendingPerSession: 1,
   heldBytes: 10_000,
+  clientQueueBytes: 1,
+  writtenBytes: 1,
   entityQueueBytes: 10_000,
 };
 

@@ -449,3 +449,58 @@ describe("the managing entity", () => {
     expect(other.take("server")).toBe("");
   });
 });
+
+describe("what may grow", () => {
+  test("a request that would grow a hundredfold in its wrapper is refused, and harms nobody else (R8)", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const entity = world.entity();
+    entity.forget();
+    const juliet = world.boundClient();
+    const children = "<p:a/>".repeat(20_000);
+    juliet.client(
+      `<iq type='set' id='a1'><pubsub xmlns='${NAMESPACE}' xmlns:p='urn:${"x".repeat(900)}'>${children}</pubsub></iq>`,
+    );
+    expect(juliet.take("client")).toContain("<service-unavailable ");
+    expect(world.outcomes).toEqual(["refused:request-too-large"]);
+    juliet.client(SET.replace("a1", "a2"));
+    expect(entity.take("component")).toContain('id="a2"');
+  });
+
+  test("a reply that would grow as much is none", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const entity = world.entity();
+    entity.forget();
+    const juliet = world.boundClient();
+    juliet.client(SET);
+    const inner = `<iq xmlns='jabber:client' xmlns:p='urn:${"x".repeat(900)}' type='result' id='a1' to='juliet@capulet.lit/balcony'><b xmlns='urn:y'>${"<p:a/>".repeat(10_000)}</b></iq>`;
+    entity.near(reply(outerIdOf(entity.take("component")), inner));
+    expect(world.outcomes).toEqual(["invalid_reply:reply-too-large"]);
+    expect(juliet.take("client")).toContain("<service-unavailable ");
+  });
+
+  test("a client that does not read its answers is closed, and its requests end", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const entity = world.entity();
+    entity.forget();
+    const juliet = world.boundClient();
+    juliet.client(SET + SET.replace("a1", "a2"));
+    juliet.queued = 1_048_577;
+    entity.near(reply(outerIdOf(entity.take("component")), RESULT));
+    expect(juliet.endReason).toBe("slow_peer");
+    expect(world.hub.stats).toMatchObject({ sessions: 0, pending: 0 });
+    expect(world.timers).toBe(0);
+  });
+
+  test("an entity that does not read is asked no more, until it does", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const entity = world.entity();
+    entity.forget();
+    const juliet = world.boundClient();
+    entity.queued = 1_048_576;
+    juliet.client(SET);
+    expect(world.outcomes).toEqual(["refused:entity-congested"]);
+    entity.queued = 0;
+    juliet.client(SET);
+    expect(entity.sends("component")).toBe(1);
+  });
+});

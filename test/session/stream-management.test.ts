@@ -225,6 +225,36 @@ describe("resumption", () => {
     expect(again.take("client")).toContain('<iq type="result" id="a1"');
   });
 
+  test("succeeds although the server takes leave of the earlier stream first", () => {
+    const { world, entity } = setUp();
+    const { link, cid } = managed(world);
+    link.client(request("a1"));
+    const again = returning(world);
+    again.client(resume(cid, 0));
+    link.server("<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>");
+    link.machine.finished("server");
+    expect(link.take("client")).not.toContain("service-unavailable");
+    again.server(resumed(0));
+    expect(again.take("client")).toContain("<resumed ");
+    reply(entity);
+    expect(again.take("client")).toMatch(/^<iq type="result" id="a1"/);
+  });
+
+  test("holds what the client sends behind <resume/> until the server has answered", () => {
+    for (const answer of [resumed(0), "<failed xmlns='urn:xmpp:sm:3'/>"]) {
+      const { world } = setUp();
+      const { link, cid } = managed(world);
+      link.machine.closed("client", "reset");
+      const again = returning(world);
+      again.client(resume(cid, 0) + message("1"));
+      expect(again.take("server")).toBe('<resume xmlns="urn:xmpp:sm:3" previd="s-id" h="0"/>');
+      expect(again.paused.has("client")).toBe(true);
+      again.server(answer);
+      expect(again.take("server")).toBe(message("1"));
+      expect(again.paused.has("client")).toBe(false);
+    }
+  });
+
   test.each([
     ["an unknown id", (cid: string) => resume(`${cid}x`, 0), "item-not-found"],
     ["the server's own id", () => resume("s-id", 0), "item-not-found"],

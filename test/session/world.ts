@@ -63,6 +63,8 @@ export class World {
         pendingPerSession: 256,
         heldBytes: 65_536,
         entityQueueBytes: 1_048_576,
+        clientQueueBytes: 1_048_576,
+        writtenBytes: 524_288,
         ...limits,
       },
       newId: () => `made-${++this.#lastId}`,
