@@ -1,7 +1,7 @@
 #!/usr/bin/env node
-import { keepYoungGenerationSmall } from "./young-generation.js";
+import { keepHeapSmall } from "./small-heap.js";
 
-keepYoungGenerationSmall();
+keepHeapSmall();
 // Loaded after that has run: the graph of a static import is there before the first line is.
 const { runCommandLine } = await import("./program.js");
 
