@@ -43,6 +43,7 @@ export class ClientSession implements Requester {
   readonly #hub: Hub;
   /** Undefined while the session is detached, and when it is over. */
   #link: SessionLink | undefined;
+  #connection: string;
   #management: StreamManagement | undefined;
   #managementNamespace: ManagementNamespace = NS.sm3;
   /** The timer of `StreamManagement.requestDueMs`. */
@@ -61,6 +62,11 @@ export class ClientSession implements Requester {
     this.jid = session.jid;
     this.domain = session.domain;
     this.#link = link;
+    this.#connection = link.performer.id;
+  }
+
+  get connection(): string {
+    return this.#connection;
   }
 
   get isHolding(): boolean {
@@ -96,6 +102,7 @@ export class ClientSession implements Requester {
   /** The session goes on in another stream. */
   attach(link: SessionLink): void {
     this.#link = link;
+    this.#connection = link.performer.id;
     this.#held = undefined;
   }
 
@@ -253,7 +260,7 @@ export class ClientSession implements Requester {
       case "refuse": {
         const { condition, errorType: type, code } = decision;
         this.#swallow(iq);
-        this.#hub.refused(this.domain, decision.rule, code);
+        this.#hub.refused(this, this.domain, decision.rule, code);
         const stanza = { name: "iq", id: request.id, to: this.jid.full(), from: request.to ?? this.jid.bare() };
         this.deliver(stanzaError(stanza, { type, condition }));
         return false;

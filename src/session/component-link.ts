@@ -72,6 +72,10 @@ export class ComponentLink implements LinkMachine, LinkStats {
     return this.#component;
   }
 
+  get connection(): string {
+    return this.#performer.id;
+  }
+
   get queuedBytes(): number {
     return this.#performer.queuedBytes("component");
   }

@@ -20,6 +20,10 @@ export class ComponentRequests implements Requester {
     this.#link = link;
   }
 
+  get connection(): string {
+    return this.#link.connection;
+  }
+
   /** True: the request was taken and is, or will be, answered. `iq` is changed if so. */
   take(iq: Element): boolean {
     const { from, to } = attributesOf(iq);
@@ -35,7 +39,7 @@ export class ComponentRequests implements Requester {
         return false;
       case "refuse": {
         const { condition, errorType: type, code, rule } = decision;
-        this.#hub.refused(domain, rule, code);
+        this.#hub.refused(this, domain, rule, code);
         this.#link.deliver(stanzaError({ name: "iq", id: request.id, to: from, from: to }, { type, condition }));
         return true;
       }
@@ -45,7 +49,7 @@ export class ComponentRequests implements Requester {
         if (this.#pending.size >= this.#hub.limits.pendingPerSession) {
           // A component's stream carries many parties, so it is not stopped for one (RFC 6120 §8.3.3.18).
           const error = { type: "wait", condition: "resource-constraint" } as const;
-          this.#hub.refused(domain, rule, "too-many-pending");
+          this.#hub.refused(this, domain, rule, "too-many-pending");
           this.#link.deliver(stanzaError({ name: "iq", id: request.id, to: from, from: to }, error));
           return true;
         }

@@ -13,6 +13,8 @@ export type ResumptionOutcome = "resumed" | "failed" | "refused" | "expired" | "
 export type HubEvent =
   | {
       readonly kind: "delegation";
+      /** Names the requester's connection; empty when it is not known, as for a late reply. */
+      readonly connection: string;
       readonly domain: string;
       /** The configured namespace, which names the rule. */
       readonly rule: string;

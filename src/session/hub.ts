@@ -254,6 +254,7 @@ export class Hub {
       case "late":
         this.#env.report({
           kind: "delegation",
+          connection: "",
           domain: "",
           rule: "",
           entity: link.component,
@@ -294,10 +295,16 @@ export class Hub {
   }
 
   /** A request was answered with an error before it was forwarded. */
-  refused(domain: Domain, rule: DelegationRule | undefined, code: RequestFaultCode | RefusalCode): void {
+  refused(
+    requester: Requester,
+    domain: Domain,
+    rule: DelegationRule | undefined,
+    code: RequestFaultCode | RefusalCode,
+  ): void {
     const { namespace = "", entity = "" } = rule ?? {};
     this.#env.report({
       kind: "delegation",
+      connection: requester.connection,
       domain: domain.name,
       rule: namespace,
       entity,
@@ -357,6 +364,7 @@ export class Hub {
   #report(request: DelegatedRequest, outcome: DelegationOutcome, code?: string): void {
     this.#env.report({
       kind: "delegation",
+      connection: request.requester.connection,
       domain: request.domain,
       rule: request.rule.namespace,
       entity: request.rule.entity,

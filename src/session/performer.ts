@@ -26,6 +26,8 @@ export type CloseReason =
  * The performer holds no protocol knowledge; the machine touches no socket. Tests give a recorder.
  */
 export interface Performer {
+  /** Names the connection in logs. */
+  readonly id: string;
   /** Queues bytes on a leg. Nobody writes into `bytes` afterwards. On the server leg also before it is connected. */
   send(leg: LegName, bytes: Uint8Array): void;
   /** Half-closes a leg (FIN) behind what is queued; the leg is still read. */

@@ -4,6 +4,8 @@ import { childElements, namespaceOf } from "../xml/index.js";
 
 /** Who asked: a c2s stream, or a stanza of a component. The answer goes to that very stream and no other (D36). */
 export interface Requester {
+  /** `Performer.id` of the connection; that of the last one for a session that waits to be resumed. */
+  readonly connection: string;
   /** Delivers the one answer, an iq in `jabber:client`, and takes the request off the list of those in flight. */
   answer(request: DelegatedRequest, reply: Element): void;
 }

@@ -14,8 +14,15 @@ describe("delegation metrics", () => {
 
   test("counts outcomes, durations and codes", async () => {
     const { metrics, text } = counted([mam]);
-    metrics.count({ kind: "delegation", ...mam, outcome: "result", seconds: 0.002 });
-    metrics.count({ kind: "delegation", ...mam, outcome: "timeout", code: "entity-silent", seconds: 30 });
+    metrics.count({ kind: "delegation", connection: "0001", ...mam, outcome: "result", seconds: 0.002 });
+    metrics.count({
+      kind: "delegation",
+      connection: "0001",
+      ...mam,
+      outcome: "timeout",
+      code: "entity-silent",
+      seconds: 30,
+    });
     const shown = await text();
     expect(shown).toContain(`caesura_delegations_total{${labels(mam)},outcome="result"} 1`);
     expect(shown).toContain(`caesura_delegations_total{${labels(mam)},outcome="timeout"} 1`);
@@ -28,6 +35,7 @@ describe("delegation metrics", () => {
     const { metrics, text } = counted([mam]);
     const late: HubEvent = {
       kind: "delegation",
+      connection: "0001",
       domain: "",
       rule: "",
       entity: mam.entity,
@@ -36,7 +44,14 @@ describe("delegation metrics", () => {
       seconds: 0,
     };
     metrics.count(late);
-    metrics.count({ kind: "delegation", ...mam, outcome: "refused", code: "bad-request", seconds: 0 });
+    metrics.count({
+      kind: "delegation",
+      connection: "0001",
+      ...mam,
+      outcome: "refused",
+      code: "bad-request",
+      seconds: 0,
+    });
     const shown = await text();
     expect(shown).toContain('outcome="late"} 1');
     expect(shown).not.toContain("caesura_delegation_duration_seconds_count");
@@ -56,7 +71,8 @@ describe("delegation metrics", () => {
 
   test("the samples of a rule that is deleted disappear, those of others stay", async () => {
     const { metrics, text } = counted([mam, version]);
-    for (const rule of [mam, version]) metrics.count({ kind: "delegation", ...rule, outcome: "result", seconds: 1 });
+    for (const rule of [mam, version])
+      metrics.count({ kind: "delegation", connection: "0001", ...rule, outcome: "result", seconds: 1 });
     metrics.count({ kind: "advertised", domain: "capulet.lit", entity: version.entity, namespaces: 1 });
     metrics.count({ kind: "resumption", domain: "capulet.lit", outcome: "resumed" });
     metrics.count({ kind: "entity-down", entity: version.entity, lost: 0 });

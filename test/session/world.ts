@@ -157,6 +157,7 @@ export function bind(link: Link, jid: string): void {
 
 /** One link's machine with a performer that writes down what it is asked for. */
 export class Link implements Performer {
+  readonly id = "0001";
   readonly machine: LinkMachine;
   readonly events: LinkEvent[] = [];
   /** Everything but `send`, in order, e.g. `close client`. */
