@@ -50,8 +50,18 @@ export class RecordingServer {
   async connection(deadlineMs = 8_000): Promise<XmppStream> {
     const there = this.#streams.shift();
     if (there !== undefined) return there;
-    const next = new Promise<XmppStream>((resolve) => this.#wanted.push(resolve));
-    return withDeadline(next, deadlineMs, () => "no connection to the recording server");
+    let wanted: ((stream: XmppStream) => void) | undefined;
+    const next = new Promise<XmppStream>((resolve) => {
+      wanted = resolve;
+      this.#wanted.push(resolve);
+    });
+    try {
+      return await withDeadline(next, deadlineMs, () => "no connection to the recording server");
+    } finally {
+      // Who waits no longer must not be given a later one.
+      const place = this.#wanted.findIndex((one) => one === wanted);
+      if (place >= 0) this.#wanted.splice(place, 1);
+    }
   }
 
   /** Connections that nobody has taken. */
