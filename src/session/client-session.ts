@@ -25,6 +25,8 @@ export interface SessionLink {
   readonly lang: string | undefined;
   /** Told when nothing is pending or held any more. */
   readonly settled: () => void;
+  /** The client's end of the stream, which was held, went to the server. */
+  readonly streamEnded: () => void;
   /** More waits for the client's acknowledgement than is kept: its socket is to be closed (protocol.md S13). */
   readonly overflow: () => void;
 }
@@ -222,7 +224,9 @@ export class ClientSession implements Requester {
       this.#held?.shift();
       const { kind, bytes, childCount, childNamespaceHash: hash } = frame;
       const isPassed = this.#passes(link, { kind, bytes, start: 0, end: bytes.length, childCount, hash });
-      if (isPassed) link.up.inject(bytes);
+      if (!isPassed) continue;
+      link.up.inject(bytes);
+      if (kind === FrameKind.streamEnd) link.streamEnded();
     }
     this.#isReleasing = false;
     if (!this.isHolding) this.#link?.performer.resume("client");

@@ -164,7 +164,10 @@ export class ClientStream {
     const overflow = () => {
       teardown.end("slow_peer");
     };
-    return { up, down, performer, lang, settled, overflow };
+    const streamEnded = () => {
+      teardown.endSent("server");
+    };
+    return { up, down, performer, lang, settled, overflow, streamEnded };
   }
 
   #headerFromClient(bytes: Buffer, start: number, end: number): boolean {

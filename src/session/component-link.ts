@@ -25,8 +25,9 @@ import { Teardown } from "./teardown.js";
  * `connecting`     the server's component port is being opened
  * `handshake`      header sent or relayed; the component proves its secret, to the server or to us
  * `authenticated`  `<handshake/>` went down: the component is told what it manages
+ * `leaving`        one of the two streams ended: it is asked nothing more, and its late replies are swallowed
  */
-type Phase = "opening" | "connecting" | "handshake" | "authenticated";
+type Phase = "opening" | "connecting" | "handshake" | "authenticated" | "leaving";
 
 /**
  * A component's link (XEP-0114): relayed to the server's component port, handshake and all, or ended here. Wrappers are
@@ -271,7 +272,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
   }
 
   #stanzaFromComponent(kind: Kind, bytes: Buffer, start: number, end: number): boolean {
-    if (this.#phase !== "authenticated") {
+    if (this.#phase !== "authenticated" && this.#phase !== "leaving") {
       if (this.#isRelayed) return true;
       this.#breach("component", "stanza-before-handshake");
       return false;
@@ -294,7 +295,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
     const type = attributes.get("type");
     if (type === "result" || type === "error") {
       const id = attributes.get("id");
-      if (id === undefined || !this.#hub.isReply(this, id)) return false;
+      if (id === undefined || !this.#hub.isReply(this.#component, id)) return false;
       const isTaken = this.#hub.reply(this, parseElement(bytes, start, end, framer.scope));
       if (this.#isShuttingDown && !this.#hub.isOwedBy(this)) this.#leave();
       return isTaken;
@@ -358,14 +359,9 @@ export class ComponentLink implements LinkMachine, LinkStats {
     return true;
   }
 
-  /** A later link of the same component has taken over. */
-  superseded(): void {
-    this.#componentDown();
-  }
-
   #componentDown(): void {
     if (this.#phase !== "authenticated") return;
-    this.#phase = "handshake";
+    this.#phase = "leaving";
     this.#hub.entityDown(this);
     this.#requests?.end();
     this.#requests = undefined;

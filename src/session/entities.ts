@@ -15,19 +15,23 @@ interface FormerLink {
 
 /**
  * The authenticated component links by the component's address, and what is outstanding at each. A reply is looked for
- * only where its request went; one that comes over a later link of the same component is late.
+ * only where its request went; one that comes over another link of the same component is late.
+ *
+ * Some servers let a component connect more than once. The newest link is asked; the others answer what they were asked.
  */
 export class Entities {
-  readonly #links = new Map<string, ComponentLink>();
+  /** Newest last. */
+  readonly #links = new Map<string, ComponentLink[]>();
   readonly #outstanding = new Map<ComponentLink, EntityLink<DelegatedRequest>>();
   readonly #former = new Map<string, FormerLink[]>();
 
+  /** The link over which a component is asked. */
   get(component: string): ComponentLink | undefined {
-    return this.#links.get(component);
+    return this.#links.get(component)?.at(-1);
   }
 
   all(): Iterable<ComponentLink> {
-    return this.#links.values();
+    return this.#outstanding.keys();
   }
 
   /** What is outstanding at a link; only a link that is here has something. */
@@ -35,18 +39,19 @@ export class Entities {
     return this.#outstanding.get(link);
   }
 
-  /** Whether a reply with this id could answer a wrapper that went over this link, or over an earlier one. */
-  isReply(link: ComponentLink, id: string): boolean {
-    const outstanding = this.#outstanding.get(link);
-    if (outstanding === undefined) return false;
+  /** Whether a reply with this id answers a wrapper that went to this component, over whatever link. */
+  isReply(component: string, id: string): boolean {
+    const isOurs = (outstanding: EntityLink<DelegatedRequest> | undefined) => outstanding?.isOurs(id) === true;
     return (
-      outstanding.isOurs(id) ||
-      this.#former.get(link.component)?.some((former) => former.outstanding.isOurs(id)) === true
+      this.#links.get(component)?.some((link) => isOurs(this.#outstanding.get(link))) === true ||
+      this.#former.get(component)?.some(({ outstanding }) => isOurs(outstanding)) === true
     );
   }
 
   add(link: ComponentLink): void {
-    this.#links.set(link.component, link);
+    const links = this.#links.get(link.component);
+    if (links === undefined) this.#links.set(link.component, [link]);
+    else links.push(link);
     this.#outstanding.set(link, new EntityLink<DelegatedRequest>(link.component, TOMBSTONES));
   }
 
@@ -55,7 +60,9 @@ export class Entities {
     const outstanding = this.#outstanding.get(link);
     if (outstanding === undefined) return undefined;
     this.#outstanding.delete(link);
-    if (this.#links.get(link.component) === link) this.#links.delete(link.component);
+    const others = (this.#links.get(link.component) ?? []).filter((other) => other !== link);
+    if (others.length > 0) this.#links.set(link.component, others);
+    else this.#links.delete(link.component);
     this.#remember(link.component, { outstanding, endedMs: nowMs });
     return outstanding;
   }

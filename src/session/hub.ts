@@ -36,6 +36,7 @@ export interface Delegation {
   readonly lang: string | undefined;
 }
 
+const NOT_OURS = { kind: "not-ours" } as const;
 const LATE = { kind: "late" } as const;
 const LATE_REPLY: RequestFaultCode = "late-reply";
 
@@ -43,12 +44,14 @@ const LATE_REPLY: RequestFaultCode = "late-reply";
 export class Hub {
   readonly #env: HubEnvironment;
   readonly #domains = new Map<string, Domain>();
+  /** Domains that a reload took away. Links still hold them, and follow them when they come back. */
+  readonly #removed = new Map<string, Domain>();
   readonly sessions: Sessions;
   readonly alarms: Alarms;
   readonly #entities = new Entities();
   readonly #advertising: Advertising;
-  /** Requests in flight, with the alarm of each. */
-  readonly #requests = new Map<DelegatedRequest, number>();
+  /** Requests in flight, with the alarm of each, and the link that it went over. */
+  readonly #requests = new Map<DelegatedRequest, { readonly alarm: number; readonly link: ComponentLink }>();
 
   #streams = 0;
 
@@ -68,11 +71,13 @@ export class Hub {
       if (all.some(({ name }) => name === domain.name)) continue;
       domain.replace({ ...domain.settings, rules: RuleTable.compile(domain.name, []) });
       this.#domains.delete(domain.name);
+      this.#removed.set(domain.name, domain);
     }
     for (const settings of all) {
-      const domain = this.#domains.get(settings.name);
-      if (domain === undefined) this.#domains.set(settings.name, new Domain(settings));
-      else domain.replace(settings);
+      const domain = this.#domains.get(settings.name) ?? this.#removed.get(settings.name) ?? new Domain(settings);
+      domain.replace(settings);
+      this.#domains.set(settings.name, domain);
+      this.#removed.delete(settings.name);
     }
     for (const link of this.#entities.all()) this.#advertising.tell(link, this.#domains);
   }
@@ -160,7 +165,6 @@ export class Hub {
 
   /** The component has proved its secret: it is told what it manages (XEP-0355 §4.2). */
   entityUp(link: ComponentLink): void {
-    this.#entities.get(link.component)?.superseded();
     this.#entities.add(link);
     this.#env.report({ kind: "entity-up", entity: link.component });
     this.#advertising.tell(link, this.#domains);
@@ -212,7 +216,7 @@ export class Hub {
     const alarm = this.alarms.set(rule.timeoutMs, () => {
       this.fail(request, "entity-silent");
     });
-    this.#requests.set(request, alarm);
+    this.#requests.set(request, { alarm, link });
     const innerIdIfTaken = this.#env.newId();
     const now = request.startedMs;
     link.sendToComponent(
@@ -232,8 +236,8 @@ export class Hub {
   }
 
   /** Whether an iq result or error with this id is to go through `reply`. */
-  isReply(link: ComponentLink, id: string): boolean {
-    return this.#entities.isReply(link, id);
+  isReply(component: string, id: string): boolean {
+    return this.#entities.isReply(component, id);
   }
 
   /** Whether the component has not yet replied to everything that it was asked. */
@@ -243,11 +247,9 @@ export class Hub {
 
   /** An iq result or error of a component. True: it was the reply to a wrapper, and goes no further. */
   reply(link: ComponentLink, stanza: Element): boolean {
-    const outstanding = this.#entities.outstandingAt(link);
-    if (outstanding === undefined) return false;
-    const accepted = outstanding.accept(stanza, this.#env.now());
+    const accepted = this.#entities.outstandingAt(link)?.accept(stanza, this.#env.now()) ?? NOT_OURS;
     const { id = "" } = attributesOf(stanza);
-    const outcome = accepted.kind === "not-ours" && this.isReply(link, id) ? LATE : accepted;
+    const outcome = accepted.kind === "not-ours" && this.isReply(link.component, id) ? LATE : accepted;
     switch (outcome.kind) {
       case "not-ours":
         return false;
@@ -288,8 +290,8 @@ export class Hub {
 
   /** The requester is gone: nobody is answered, and the reply is swallowed when it comes. */
   abandon(request: DelegatedRequest): void {
-    if (!this.#remove(request)) return;
     this.#forget(request);
+    if (!this.#remove(request)) return;
     const code: RequestFaultCode = "requester-gone";
     this.#report(request, REQUEST_FAULTS[code].outcome, code);
   }
@@ -340,9 +342,9 @@ export class Hub {
   }
 
   /** A reply that still comes is swallowed. */
-  #forget({ rule, outerId }: DelegatedRequest): void {
-    const link = this.#entities.get(rule.entity);
-    if (link !== undefined) this.#entities.outstandingAt(link)?.abandon(outerId, this.#env.now());
+  #forget(request: DelegatedRequest): void {
+    const link = this.#requests.get(request)?.link;
+    if (link !== undefined) this.#entities.outstandingAt(link)?.abandon(request.outerId, this.#env.now());
   }
 
   #refuse(request: DelegatedRequest, code: RequestFaultCode): void {
@@ -356,7 +358,7 @@ export class Hub {
   }
 
   #remove(request: DelegatedRequest): boolean {
-    const alarm = this.#requests.get(request);
+    const alarm = this.#requests.get(request)?.alarm;
     if (alarm !== undefined) this.alarms.cancel(alarm);
     return this.#requests.delete(request);
   }

@@ -149,7 +149,8 @@ export class Pump implements FrameSink {
       default:
         kind satisfies never;
     }
-    if (!this.#judge.judge(this, kind, bytes, start, end)) return;
+    // The judge may have ended the link over this frame; then nothing follows what was said last.
+    if (!this.#judge.judge(this, kind, bytes, start, end) || this.isStopped()) return;
     if (this.#runBytes === bytes && this.#runEnd === start) {
       this.#runEnd = end;
       return;
@@ -173,7 +174,11 @@ export class Pump implements FrameSink {
     return chunk.subarray(start);
   }
 
-  // A method, because `scan` changes the state behind the compiler's back.
+  // Methods, because `scan` and the judge change the state behind the compiler's back.
+  isStopped(): boolean {
+    return this.#state === "stopped";
+  }
+
   isHeld(): boolean {
     return this.#state === "held";
   }

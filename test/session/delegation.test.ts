@@ -358,6 +358,7 @@ describe("the end of a stream", () => {
     entity.near(reply(outerIdOf(entity.take("component")), RESULT));
     expect(juliet.take("client")).toContain("result");
     expect(juliet.take("server")).toBe("</stream:stream>");
+    expect(juliet.timers.has("drain")).toBe(true);
     juliet.server("</stream:stream>");
     juliet.machine.finished("server");
     juliet.machine.finished("client");
@@ -424,6 +425,56 @@ describe("the managing entity", () => {
     entity.near(own);
     expect(entity.take("server")).toBe(own);
     expect(entity.take("component")).toBe("");
+  });
+
+  test("may connect twice where the server lets it: each link answers what it was asked (D33, D82)", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const first = world.entity();
+    first.forget();
+    const juliet = world.boundClient();
+    juliet.client(SET);
+    const asked = outerIdOf(first.take("component"));
+    const second = world.entity();
+    second.forget();
+    // Not over this link, and not to the server either.
+    second.near(reply(asked, RESULT));
+    expect(second.take("server")).toBe("");
+    first.near(reply(asked, RESULT));
+    expect(juliet.take("client")).toContain('<iq type="result" id="a1"');
+    juliet.client(SET.replace("a1", "a2"));
+    expect(second.take("component")).toContain('id="a2"');
+    second.machine.closed("component", "reset");
+    expect(juliet.take("client")).toContain("service-unavailable");
+    juliet.client(SET.replace("a1", "a3"));
+    expect(first.take("component")).toContain('id="a3"');
+  });
+
+  test("has replies swallowed that come when its stream is over already (D82)", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const entity = world.entity();
+    entity.forget();
+    const juliet = world.boundClient();
+    juliet.client(SET);
+    const asked = outerIdOf(entity.take("component"));
+    entity.machine.finished("server");
+    entity.near(reply(asked, RESULT));
+    expect(entity.take("server")).toBe("");
+    expect(world.outcomes).toEqual(["no_link:entity-lost", "late:late-reply"]);
+  });
+
+  test("manages again what a reload took away and another brought back, for streams that stayed too", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const entity = world.entity();
+    entity.forget();
+    const juliet = world.boundClient();
+    world.hub.configure([]);
+    expect(entity.take("component")).toContain("<delegation ");
+    juliet.client(SET);
+    expect(juliet.take("server")).toBe(SET);
+    world.hub.configure([domain([rule(NAMESPACE)])]);
+    expect(entity.take("component")).toContain("<delegated ");
+    juliet.client(SET);
+    expect(entity.take("component")).toContain('id="a1"');
   });
 
   test("answers requests of another component, in that component's stream", () => {
