@@ -1,5 +1,5 @@
-// Where everything is in the linear memory. The first part is fixed, but for 1 KiB from 1024 on, where the compiler puts
-// constants; the areas behind it grow with the limits, since what they hold is bounded by them.
+// Where everything is in the linear memory. The first part is fixed, but for 512 bytes from 1024 on, where the compiler
+// puts constants; the areas behind it grow with the limits, since what they hold is bounded by them.
 
 /** Bits of each ASCII character: see characters.ts. */
 export const CLASSES: usize = 64;
@@ -13,6 +13,8 @@ export const STREAM_BYTES: usize = 192;
 /** What stands between `<?xml` and `?>`. */
 export const DECLARATION: usize = 640;
 export const DECLARATION_BYTES: u32 = 256;
+/** Constants of 16 bytes: see characters.ts. */
+export const VECTORS: usize = 1536;
 /** Frames that a scan found, four words each: kind, end, number of children, hash of the first one's namespace. */
 export const FRAMES: usize = 2048;
 export const FRAMES_END: usize = FRAMES + 16 * 2048;

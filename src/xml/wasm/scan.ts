@@ -1,5 +1,5 @@
 import { addAttribute, attributeAt, clearSlots, forgetSlots, insertAll, isDeclaration } from "./attributes";
-import { cdataStops, fillClasses, isSpace, nameStops, startsName, textStops, valueStops } from "./characters";
+import { cdataStops, fillTables, isSpace, nameStops, startsName, textStops, valueStops } from "./characters";
 import { readBeginning } from "./beginning";
 import {
   closeElement,
@@ -61,6 +61,7 @@ import {
   unpack as unpackStream,
   VALUE,
 } from "./stream";
+import { readEndTag, readStartTag } from "./tags";
 import { character, continueCharacter, passCharacters } from "./utf8";
 
 export { layout } from "./memory";
@@ -68,7 +69,7 @@ export { pack };
 
 /** Once, and whenever `layout` has moved the areas. */
 export function initialize(): void {
-  fillClasses();
+  fillTables();
   forgetSlots();
 }
 
@@ -118,13 +119,17 @@ export function scan(length: u32, held: u32): u32 {
   while (true) {
     switch (stream.state) {
       case TEXT: {
-        let stops = textStops(v128.load(p));
-        while (stops == 0) {
-          p += 16;
-          stops = textStops(v128.load(p));
+        let c: u32 = load<u8>(p);
+        // Tag follows upon tag so often that it pays to ask first.
+        if (c != 0x3c) {
+          let stops = textStops(p);
+          while (stops == 0) {
+            p += 32;
+            stops = textStops(p);
+          }
+          p += ctz(stops);
+          c = load<u8>(p);
         }
-        p += ctz(stops);
-        const c: u32 = load<u8>(p);
         if (c != 0x3c) {
           if (c == 0x0a || c == 0x0d || c == 0x09) p++;
           else if (c >= 0x80) {
@@ -147,12 +152,18 @@ export function scan(length: u32, held: u32): u32 {
         const c: u32 = load<u8>(p);
         if (c == 0x2f) {
           if (stream.depth == 0) return stop(p, end, MALFORMED_TAG);
-          p++;
-          stream.matched = 0;
-          stream.state = END_NAME;
+          p = readEndTag(p + 1);
+          if (stream.state == TEXT) continue;
+          if (stream.state != END_NAME && endFrame(p, stream.kind)) return finish(p);
           continue;
         }
-        if (!startsName(c) && c < 0x80) {
+        if (startsName(c) && stream.depth > 0) {
+          p = readStartTag(p);
+          if (stream.fault != 0) return finish(p);
+          if (stream.state == TEXT) continue;
+          if (stream.state == BETWEEN && endFrame(p, stream.kind)) return finish(p);
+          if (stream.state != TAG) continue;
+        } else if (!startsName(c) && c < 0x80) {
           if (c == 0x21) {
             p++;
             stream.state = BANG;
@@ -172,22 +183,8 @@ export function scan(length: u32, held: u32): u32 {
         stream.colon = 0;
         stream.declares = 0;
         stream.state = ELEMENT_NAME;
-        // Most names are short and of ASCII letters; the rest is for `readName`.
-        const bytes = v128.load(p);
-        const run: u32 = ctz(nameStops(bytes) | 0x10000);
-        const next: u32 = load<u8>(p + run);
-        if (run < 16 && next != 0x3a && next - 1 < 0x7f && run <= limits.maxNameBytes) {
-          v128.store(Area.names + stream.namesEnd, bytes);
-          stream.nameLength = run;
-          p += run;
-        } else {
-          p = readName(p, end, Area.names + stream.namesEnd);
-          if (stream.fault != 0 || stream.missing > 0 || p == end) return finish(p);
-        }
-        p = afterElementName(p, end);
-        if (stream.fault != 0) return finish(p);
-        continue;
       }
+      // The name follows in the same breath.
       case ELEMENT_NAME: {
         p = readName(p, end, Area.names + stream.namesEnd);
         if (stream.fault != 0 || stream.missing > 0 || p == end) return finish(p);
@@ -273,10 +270,10 @@ export function scan(length: u32, held: u32): u32 {
       }
       case VALUE: {
         const quotes = i8x16.splat(stream.quote as i8);
-        let stops = valueStops(v128.load(p), quotes);
+        let stops = valueStops(p, quotes);
         while (stops == 0) {
-          p += 16;
-          stops = valueStops(v128.load(p), quotes);
+          p += 32;
+          stops = valueStops(p, quotes);
         }
         p += ctz(stops);
         const c: u32 = load<u8>(p);
@@ -493,9 +490,10 @@ function readNamespace(from: usize, end: usize): u32 {
   while (true) {
     let run: u32;
     do {
-      const bytes = v128.load(p);
-      run = ctz(valueStops(bytes, quotes) | 0x10000);
-      v128.store(to + stream.valueLength, bytes);
+      const stops = valueStops(p, quotes);
+      run = stops == 0 ? 32 : ctz(stops);
+      v128.store(to + stream.valueLength, v128.load(p));
+      v128.store(to + stream.valueLength, v128.load(p, 16), 16);
       if (stream.valueLength + run > limits.maxNameBytes) {
         stream.fault = NAME_TOO_LONG;
         position = p + (limits.maxNameBytes - stream.valueLength);
@@ -504,7 +502,7 @@ function readNamespace(from: usize, end: usize): u32 {
       stream.valueLength += run;
       p += run;
       if (run > 0) stream.carriageReturn = 0;
-    } while (run == 16);
+    } while (run == 32);
     c = load<u8>(p);
     if (c == 0x0a || c == 0x0d || c == 0x09) {
       // XML 1.0 §3.3.3, §2.11: white space reads as a space, and CR LF is one of it.
