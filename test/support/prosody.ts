@@ -20,6 +20,10 @@ export interface ProsodyOptions {
   readonly certificate?: Certificate;
   /** The namespaces that mod_delegation of prosody-modules delegates: the reference to compare with. */
   readonly delegations?: Readonly<Record<string, ProsodyDelegation>>;
+  /** Modules besides the usual ones. */
+  readonly modules?: readonly string[];
+  /** `internal_plain` when absent. */
+  readonly authentication?: "internal_plain" | "anonymous";
   /** A text conference service (XEP-0045) of the server's own. */
   readonly conference?: string;
 }
@@ -84,9 +88,9 @@ function configuration(
     `legacy_ssl_ports = {}`,
     `http_ports = {}`,
     `https_ports = {}`,
-    `modules_enabled = ${luaList([...modules, ...delegation, ...(certificate === undefined ? [] : ["tls"])])}`,
+    `modules_enabled = ${luaList([...modules, ...(options.modules ?? []), ...delegation, ...(certificate === undefined ? [] : ["tls"])])}`,
     `modules_disabled = { "s2s" }`,
-    `authentication = "internal_plain"`,
+    `authentication = ${lua(options.authentication ?? "internal_plain")}`,
     `storage = "internal"`,
     `c2s_require_encryption = ${String(certificate !== undefined)}`,
     `allow_unencrypted_plain_auth = ${String(certificate === undefined)}`,

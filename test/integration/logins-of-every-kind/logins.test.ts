@@ -114,3 +114,51 @@ describe.skipIf(cannotRun("prosody", "openssl"))("logging in to a real server", 
     expect(client.jid.toLowerCase()).toBe("juliet@capulet.lit/balcony");
   });
 });
+
+describe.skipIf(cannotRun("prosody", "openssl"))("logging in without a name of one's own", () => {
+  test("SASL ANONYMOUS: requests are delegated from the JID that the server has made (RFC 6120 §7.6.1)", async () => {
+    const scene = await Scene.withProsody({}, { authentication: "anonymous" });
+    try {
+      const entity = await scene.entity();
+      const client = scene.owning(await XmppStream.connect(scene.caesura.ports.clear));
+      await client.open(header);
+      await client.take((element) => element.getName() === "features");
+      client.send(`<auth xmlns='${sasl}' mechanism='ANONYMOUS'/>`);
+      await client.take((element) => element.getName() === "success");
+      await client.open(header);
+      await client.take((element) => element.getName() === "features");
+      const bound = await client.ask("<iq type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+      const jid = bound.element.getChild("bind")?.getChildText("jid") ?? "";
+      client.send(verseIq("v1"));
+      const wrapped = await entity.request();
+      expect(wrapped.inner.attrs["from"]).toBe(jid);
+      entity.answer(wrapped);
+      expect((await client.answer("v1")).element.attrs).toMatchObject({ type: "result", to: jid });
+    } finally {
+      await scene.stop();
+    }
+  });
+
+  test("jabber:iq:auth: the session is relayed, and its requests are the server's (protocol.md A10)", async () => {
+    const scene = await Scene.withProsody({}, { modules: ["legacyauth"] });
+    try {
+      const entity = await scene.entity();
+      const client = scene.owning(await XmppStream.connect(scene.caesura.ports.clear));
+      await client.open(header);
+      const features = await client.take((element) => element.getName() === "features");
+      const credentials = "<username>juliet</username><password>r0m30</password><resource>old</resource>";
+      const answer = await client.ask(
+        `<iq type='set' id='a'><query xmlns='jabber:iq:auth'>${credentials}</query></iq>`,
+      );
+      // It is not offered any more, but nobody is kept from it.
+      expect(features.raw).not.toContain("iq-auth");
+      expect(answer.element.attrs["type"]).toBe("result");
+      client.send(verseIq("v1"));
+      expect((await client.answer("v1")).element.attrs["type"]).toBe("error");
+      await entity.stream.settle();
+      expect(entity.waiting).toEqual([]);
+    } finally {
+      await scene.stop();
+    }
+  });
+});
