@@ -303,9 +303,7 @@ export class ClientLink implements LinkMachine, LinkStats {
       performer: this.#performer,
       teardown: this.#teardown,
       lang: this.#lang,
-      settled: () => {
-        this.#whenSettled();
-      },
+      link: this,
     });
     this.#performer.send("server", header);
     this.#teardown.headerSent("server", this.#rootName);
@@ -314,7 +312,8 @@ export class ClientLink implements LinkMachine, LinkStats {
     this.#afterBytes();
   }
 
-  #whenSettled(): void {
+  /** No request is pending and nothing is held any more. */
+  whenSettled(): void {
     if (this.#isShuttingDown) this.#leave();
     else if (this.#clientFinished) this.#passClientFinish();
   }

@@ -23,12 +23,17 @@ export interface SessionLink {
   readonly performer: Performer;
   /** Language of the client's stream (protocol.md R7). */
   readonly lang: string | undefined;
-  /** Told when nothing is pending or held any more. */
-  readonly settled: () => void;
+  readonly owner: SessionOwner;
+}
+
+/** Who is told what becomes of a session's stanzas. */
+export interface SessionOwner {
+  /** Nothing is pending or held any more. */
+  settled(): void;
   /** The client's end of the stream, which was held, went to the server. */
-  readonly streamEnded: () => void;
-  /** More waits for the client's acknowledgement than is kept: its socket is to be closed (protocol.md S13). */
-  readonly overflow: () => void;
+  streamEnded(): void;
+  /** More waits for the client than is kept: its socket is to be closed (protocol.md S13). */
+  overflow(): void;
 }
 
 /**
@@ -132,7 +137,7 @@ export class ClientSession implements Requester {
     this.deliver(reply);
     if (swallowed !== undefined) this.#management?.answered(swallowed);
     this.#release();
-    if (!this.isBusy) this.#link?.settled();
+    if (!this.isBusy) this.#link?.owner.settled();
   }
 
   /** Puts a stanza of ours, an element in any content namespace, into the client's stream. */
@@ -147,14 +152,15 @@ export class ClientSession implements Requester {
     if (management.injectDown(bytes, this.#hub.now()) === "send") this.#link?.down.inject(bytes);
     const { pressure } = management;
     if (pressure === "discard") this.#hub.sessions.discard(this);
-    else if (pressure === "drop") this.#link?.overflow();
+    else if (pressure === "drop") this.#link?.owner.overflow();
     else this.requestAcks();
   }
 
   /** A client that asks on, or is sent to, and does not read is given up before its queue grows for ever. */
   #mindQueue(): void {
     const link = this.#link;
-    if (link !== undefined && link.performer.queuedBytes("client") > this.#hub.limits.clientQueueBytes) link.overflow();
+    if (link !== undefined && link.performer.queuedBytes("client") > this.#hub.limits.clientQueueBytes)
+      link.owner.overflow();
   }
 
   /** Asks for acknowledgements when they are due (protocol.md S13), and sees to it that this is looked at again. */
@@ -226,7 +232,7 @@ export class ClientSession implements Requester {
       const isPassed = this.#passes(link, { kind, bytes, start: 0, end: bytes.length, childCount, hash });
       if (!isPassed) continue;
       link.up.inject(bytes);
-      if (kind === FrameKind.streamEnd) link.streamEnded();
+      if (kind === FrameKind.streamEnd) link.owner.streamEnded();
     }
     this.#isReleasing = false;
     if (!this.isHolding) this.#link?.performer.resume("client");

@@ -4,6 +4,11 @@ import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
 import type { Teardown } from "./teardown.js";
 
+/** Who is told when no request is pending and nothing is held any more. */
+export interface StreamOwner {
+  whenSettled(): void;
+}
+
 /** The link around a client's stream, once both legs stand. */
 export interface ClientStreamContext {
   readonly hub: Hub;
@@ -13,6 +18,5 @@ export interface ClientStreamContext {
   readonly performer: Performer;
   readonly teardown: Teardown;
   readonly lang: string | undefined;
-  /** Called when no request is pending and nothing is held any more. */
-  readonly settled: () => void;
+  readonly link: StreamOwner;
 }

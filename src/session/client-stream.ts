@@ -3,28 +3,29 @@ import {
   isAuthenticated,
   isKnownNonza,
   isManagementNamespace,
+  lowerLimits,
   negotiate,
   readStreamHeader,
   removeFeatures,
   sasl2SuccessOf,
 } from "../stream/index.js";
 import type { Element } from "../xml/index.js";
-import { findChild, FrameKind, parseElement, readHead, serialize } from "../xml/index.js";
+import { FrameKind, parseElement, readHead, serialize } from "../xml/index.js";
 import { normaliseDomain, NS, parseJid } from "../xmpp/index.js";
 import type { ClientStreamContext } from "./client-stream-context.js";
 import { BindingWatch } from "./binding-watch.js";
-import type { SessionLink } from "./client-session.js";
+import type { SessionLink, SessionOwner } from "./client-session.js";
 import { ClientSession } from "./client-session.js";
 import type { LinkFaultCode, RequestFaultCode } from "./faults.js";
 import { faultEvent, LINK_FAULTS } from "./faults.js";
-import { clientEvent, serverEvent, streamsElement } from "./negotiation-events.js";
+import { clientEvent, conditionOf, serverEvent, streamsElement, withoutOtherHost } from "./negotiation-events.js";
 import { StreamManager } from "./stream-manager.js";
 
 /**
  * The client's stream as it runs through to the server: negotiation is followed until a resource is bound, then the
  * session takes over. Everything that is not named here passes as it came.
  */
-export class ClientStream {
+export class ClientStream implements SessionOwner {
   /** Streams are numbered in the order in which they were opened. */
   readonly number: number;
   readonly #context: ClientStreamContext;
@@ -38,10 +39,12 @@ export class ClientStream {
    * a reload brings later leave such a stream alone (protocol.md S2).
    */
   #isLeftAlone = false;
+  #lang: string | undefined;
   #mayRelease = false;
 
   constructor(context: ClientStreamContext) {
     this.#context = context;
+    this.#lang = context.lang;
     this.number = context.hub.nextStreamNumber();
   }
 
@@ -117,6 +120,18 @@ export class ClientStream {
     this.#context.teardown.leave("conflict", "client_lost");
   }
 
+  settled(): void {
+    this.#context.link.whenSettled();
+  }
+
+  streamEnded(): void {
+    this.#context.teardown.endSent("server");
+  }
+
+  overflow(): void {
+    this.#context.teardown.end("slow_peer");
+  }
+
   /** The session cannot be kept any more: too much waits for the client. */
   lose(): void {
     if (this.#session !== undefined) this.#manager?.forget(this.#session);
@@ -160,25 +175,21 @@ export class ClientStream {
   }
 
   #sessionLink(): SessionLink {
-    const { up, down, performer, lang, settled, teardown } = this.#context;
-    const overflow = () => {
-      teardown.end("slow_peer");
-    };
-    const streamEnded = () => {
-      teardown.endSent("server");
-    };
-    return { up, down, performer, lang, settled, overflow, streamEnded };
+    const { up, down, performer } = this.#context;
+    return { up, down, performer, lang: this.#lang, owner: this };
   }
 
   #headerFromClient(bytes: Buffer, start: number, end: number): boolean {
     const { domain, teardown } = this.#context;
-    const { to, rootName } = readStreamHeader(bytes, start, end);
+    const { to, rootName, lang } = readStreamHeader(bytes, start, end);
     // protocol.md A13: the domain was chosen with the first header, and the certificate with it.
     if (to !== undefined && normaliseDomain(to) !== domain.name) {
       this.#breach("client", "stream-host-changed");
       return false;
     }
     teardown.headerSent("server", rootName);
+    // RFC 6120 §4.7.4: the language of the stream that runs now.
+    this.#lang = lang;
     return true;
   }
 
@@ -251,27 +262,20 @@ export class ClientStream {
 
   #features(features: Element): boolean {
     const { down } = this.#context;
-    if (!removeFeatures(features)) return true;
+    const { limits } = this.#context.hub;
+    const { maxFrameBytes } = isAuthenticated(this.#state) ? limits.authenticated : limits.unauthenticated;
+    const isReduced = removeFeatures(features);
+    if (!lowerLimits(features, maxFrameBytes) && !isReduced) return true;
     down.inject(streamsElement(features));
     return false;
   }
 
   #streamError(error: Element): boolean {
-    const { performer, down } = this.#context;
-    const condition = error.getChildElements().find((child) => child.attrs["xmlns"] === NS.streamErrors)?.name;
-    performer.report({
-      kind: "stream-error",
-      leg: "client",
-      condition: condition ?? "undefined-condition",
-      ours: false,
-    });
+    const condition = conditionOf(error);
+    this.#context.performer.report({ kind: "stream-error", leg: "client", condition, ours: false });
     this.#lastWords("server-stream-error");
-    const moved = findChild(error, "see-other-host", NS.streamErrors);
-    if (moved === undefined) return true;
-    // protocol.md R12: the server's own address is no place for the client; it may come back to ours.
-    error.remove(moved);
-    error.c("reset", { xmlns: NS.streamErrors });
-    down.inject(streamsElement(error));
+    if (!withoutOtherHost(error)) return true;
+    this.#context.down.inject(streamsElement(error));
     return false;
   }
 
@@ -356,7 +360,8 @@ export class ClientStream {
   #bound(address: string | undefined): void {
     const { hub, domain, performer } = this.#context;
     this.#negotiated();
-    const jid = address === undefined ? undefined : parseJid(address);
+    // A copy, or a part of the text would keep all of it in memory as long as the session lives.
+    const jid = address === undefined ? undefined : parseJid(Buffer.from(address).toString());
     if (jid?.resource === undefined || jid.local === undefined || jid.domain !== domain.name) {
       // Relayed without delegation: whose requests they would be is not known (protocol.md R2).
       performer.report(faultEvent("server", "bound-jid"));

@@ -16,6 +16,7 @@ import { faultEvent, LINK_FAULTS } from "./faults.js";
 import type { Hub, LinkStats } from "./hub.js";
 import { LocalHandshake } from "./local-handshake.js";
 import type { LegClosed, LegName, LinkMachine, LinkTimer, Performer } from "./performer.js";
+import { conditionOf } from "./negotiation-events.js";
 import { Pump } from "./pump.js";
 import { attributesOf } from "./requests.js";
 import { Teardown } from "./teardown.js";
@@ -346,15 +347,8 @@ export class ComponentLink implements LinkMachine, LinkStats {
       return false;
     }
     if (namespace === NS.streams && name === "error") {
-      const error = parseElement(bytes, start, end, scope);
-      const condition = error.getChildElements().find((child) => child.attrs["xmlns"] === NS.streamErrors)?.name;
-      const leg = "component";
-      this.#performer.report({
-        kind: "stream-error",
-        leg,
-        condition: condition ?? "undefined-condition",
-        ours: false,
-      });
+      const condition = conditionOf(parseElement(bytes, start, end, scope));
+      this.#performer.report({ kind: "stream-error", leg: "component", condition, ours: false });
     }
     return true;
   }

@@ -1,6 +1,5 @@
 import type { NegotiationEvent } from "../stream/index.js";
-import type { Element } from "../xml/index.js";
-import { serialize } from "../xml/index.js";
+import { Element, findChild, serialize } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
 
 /** Clients know the elements of the streams namespace by the prefix that RFC 6120 §4.8.5 recommends. */
@@ -8,6 +7,25 @@ export function streamsElement(element: Element): Buffer {
   const children = element.getChildElements().map((child) => serialize(child));
   const { name } = element;
   return Buffer.from(`<stream:${name} xmlns:stream='${NS.streams}'>${children.join("")}</stream:${name}>`);
+}
+
+/** The condition of a stream error (RFC 6120 §4.9.3). */
+export function conditionOf(error: Element): string {
+  const condition = error.getChildElements().find((child) => child.attrs["xmlns"] === NS.streamErrors);
+  return condition?.name ?? "undefined-condition";
+}
+
+/**
+ * Takes the address in a `<see-other-host/>` out: the server's own is no place for the client, which may come back to us.
+ * Returns whether there was one. Source: protocol.md R12; RFC 6120 §4.9.3.19.
+ */
+export function withoutOtherHost(error: Element): boolean {
+  const moved = findChild(error, "see-other-host", NS.streamErrors);
+  if (moved === undefined) return false;
+  error.remove(moved);
+  // RFC 6120 §4.9.2: the condition comes first.
+  error.children.unshift(new Element("reset", { xmlns: NS.streamErrors }));
+  return true;
 }
 
 /** What a client's nonza means for the negotiation. */

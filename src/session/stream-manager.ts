@@ -19,33 +19,10 @@ import { attributeOf, serialize } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
 import type { ClientSession } from "./client-session.js";
 import type { ClientStream } from "./client-stream.js";
-import type { LinkFaultCode } from "./faults.js";
-import type { Hub } from "./hub.js";
-import type { Pump } from "./pump.js";
+import type { ManagedStream } from "./managed-stream.js";
 
 export type Attempt = ResumeAttempt<ClientSession, ClientStream>;
 type Resumed = ResumedOutcome<ClientSession, ClientStream>;
-
-/** What stream management needs of the stream that it belongs to. */
-export interface ManagedStream {
-  readonly hub: Hub;
-  readonly domainName: string;
-  readonly up: Pump;
-  readonly down: Pump;
-  readonly session: ClientSession | undefined;
-  /** Whether stanzas may be taken out of this stream or put into it. */
-  readonly takesStanzas: boolean;
-  /** The stream itself, as other streams know it. */
-  readonly stream: ClientStream;
-  /** The server has resumed an earlier stream, whose session goes on here. */
-  adopt(session: ClientSession): void;
-  /** Looks at nothing more of the client's until `release`. */
-  hold(): void;
-  release(): void;
-  /** Client and server count this stream's stanzas without us: none may be taken or put in any more. */
-  leaveAlone(): void;
-  breach(leg: "client" | "server", code: LinkFaultCode, detail?: string): void;
-}
 
 /**
  * XEP-0198 as it passes: `<a/>` and `<resume/>` are translated, ids are replaced, and a resumed session is brought to
@@ -91,7 +68,7 @@ export class StreamManager {
       case "enabled":
         if (management !== undefined) return this.#enabled(management, element());
         this.#stream.leaveAlone();
-        return true;
+        return this.#isUnmoved(element());
       case "resumed":
         return this.#attempt === undefined || this.#resumed(this.#attempt, element());
       case "failed":
@@ -277,6 +254,14 @@ export class StreamManager {
     const condition = decision.kind === "refuse" ? decision.condition : "item-not-found";
     down.inject(Buffer.from(serialize(failedElement(namespace, condition), NS.client)));
     hub.sessions.report(domainName, "refused");
+    return false;
+  }
+
+  /** protocol.md R12: no address of the server's reaches the client, not even where nothing else is touched. */
+  #isUnmoved(enabled: Element): boolean {
+    if (attributeOf(enabled, "location") === undefined) return true;
+    rewriteEnabled(enabled, attributeOf(enabled, "id"));
+    this.#stream.down.inject(Buffer.from(serialize(enabled, NS.client)));
     return false;
   }
 

@@ -1,5 +1,5 @@
 import type { Element } from "../xml/index.js";
-import { childElements, namespaceOf } from "../xml/index.js";
+import { childElements, findChild, namespaceOf } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
 
 /** Stream features that a man in the middle must not let through, whatever the rules say. */
@@ -28,6 +28,20 @@ export function removeFeatures(features: Element): boolean {
     changed = true;
   }
   return changed;
+}
+
+/**
+ * Lowers what the server says it takes to what we take (XEP-0478 §3); what it does not say is not added.
+ *
+ * Shape   `features` is changed in place. Returns whether it was.
+ * Source  protocol.md R8.
+ */
+export function lowerLimits(features: Element, maxStanzaBytes: number): boolean {
+  const limits = findChild(features, "limits", NS.streamLimits);
+  const maxBytes = limits && findChild(limits, "max-bytes", NS.streamLimits);
+  if (maxBytes === undefined || !(Number(maxBytes.getText()) > maxStanzaBytes)) return false;
+  maxBytes.children = [String(maxStanzaBytes)];
+  return true;
 }
 
 /** The features of a stream before TLS: STARTTLS and nothing else (RFC 6120 §5.3.1, design decision 2). */

@@ -58,6 +58,8 @@ export const NS = {
   bind2Later: "urn:xmpp:bind2:1",
   /** XEP-0388. */
   sasl2: "urn:xmpp:sasl:2",
+  /** XEP-0478 §3. */
+  streamLimits: "urn:xmpp:stream-limits:0",
   /** XEP-0397 §5. */
   isr: "https://xmpp.org/extensions/isr/0",
 } as const;

@@ -152,6 +152,20 @@ describe("negotiation", () => {
     );
   });
 
+  test("lowers the limits that the server advertises to ours, and adds none (R8, XEP-0478 §3)", () => {
+    const limits = (bytes: number) =>
+      `<stream:features><limits xmlns='urn:xmpp:stream-limits:0'><max-bytes>${bytes}</max-bytes><idle-seconds>9</idle-seconds></limits></stream:features>`;
+    const link = opened();
+    link.server(limits(10_000));
+    expect(link.take("client")).toBe(limits(10_000));
+    link.server(limits(524_288));
+    expect(link.take("client")).toContain("<max-bytes>10000</max-bytes><idle-seconds>9</idle-seconds>");
+    login(link);
+    link.take("client");
+    link.server(limits(524_288));
+    expect(link.take("client")).toContain("<max-bytes>262144</max-bytes>");
+  });
+
   test("passes features byte for byte when there is nothing to take out", () => {
     const link = opened();
     const features = "<stream:features><mechanisms  xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/></stream:features>";
@@ -391,7 +405,7 @@ describe("the end of a link", () => {
     );
     const sent = link.take("client");
     expect(sent).not.toContain("10.0.0.1");
-    expect(sent).toMatch(/<reset .*<\/stream:stream>$/);
+    expect(sent).toMatch(/<stream:error [^>]*><reset .*<\/stream:stream>$/);
   });
 
   test("an unknown element at the top level ends the stream with unsupported-stanza-type (X5)", () => {

@@ -50,6 +50,19 @@ describe("a delegated request", () => {
     expect(entity.take("component")).toContain('xml:lang="it"');
   });
 
+  test("carries the language of the running stream, not of the one before SASL (RFC 6120 §4.7.4)", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const entity = world.entity();
+    entity.forget();
+    const link = world.client();
+    link.client(clientHeader("en")).connected();
+    link.server(SERVER_HEADER);
+    login(link, "de");
+    bind(link, "juliet@capulet.lit/balcony");
+    link.client(SET);
+    expect(entity.take("component")).toContain('xml:lang="de"');
+  });
+
   test("is answered with service-unavailable when the entity is not connected (XEP-0355 §4.3)", () => {
     const world = new World([domain([rule(NAMESPACE)])]);
     const juliet = world.boundClient();

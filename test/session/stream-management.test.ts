@@ -84,6 +84,13 @@ describe("enabling", () => {
     expect(link.take("server")).toBe(request("a1"));
   });
 
+  test("hides the server's address even where nothing else is touched (R12)", () => {
+    const link = new World([domain([])]).boundClient(JID);
+    link.client(ENABLE);
+    link.server("<enabled xmlns='urn:xmpp:sm:3' id='s-id' resume='true' location='10.0.0.1:5222'/>");
+    expect(link.take("client")).toBe('<enabled xmlns="urn:xmpp:sm:3" id="s-id" resume="true"/>');
+  });
+
   test("that the server was not asked for is its fault", () => {
     const { world } = setUp();
     const { link } = managed(world);

@@ -108,7 +108,7 @@ export class World {
     const link = this.client();
     link.client(clientHeader(lang)).connected();
     link.server(SERVER_HEADER + "<stream:features/>");
-    login(link);
+    login(link, lang);
     bind(link, jid);
     link.forget();
     return link;
@@ -142,10 +142,10 @@ export const SERVER_HEADER =
 export const AUTH = "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGp1bGlldABwdw==</auth>";
 export const SUCCESS = "<success xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/>";
 
-export function login(link: Link): void {
+export function login(link: Link, lang?: string): void {
   link.client(AUTH);
   link.server(SUCCESS);
-  link.client(clientHeader());
+  link.client(clientHeader(lang));
   link.server(SERVER_HEADER);
   link.server("<stream:features><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></stream:features>");
 }

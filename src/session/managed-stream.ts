@@ -1,0 +1,26 @@
+import type { ClientSession } from "./client-session.js";
+import type { ClientStream } from "./client-stream.js";
+import type { LinkFaultCode } from "./faults.js";
+import type { Hub } from "./hub.js";
+import type { Pump } from "./pump.js";
+
+/** What stream management needs of the stream that it belongs to. */
+export interface ManagedStream {
+  readonly hub: Hub;
+  readonly domainName: string;
+  readonly up: Pump;
+  readonly down: Pump;
+  readonly session: ClientSession | undefined;
+  /** Whether stanzas may be taken out of this stream or put into it. */
+  readonly takesStanzas: boolean;
+  /** The stream itself, as other streams know it. */
+  readonly stream: ClientStream;
+  /** The server has resumed an earlier stream, whose session goes on here. */
+  adopt(session: ClientSession): void;
+  /** Looks at nothing more of the client's until `release`. */
+  hold(): void;
+  release(): void;
+  /** Client and server count this stream's stanzas without us: none may be taken or put in any more. */
+  leaveAlone(): void;
+  breach(leg: "client" | "server", code: LinkFaultCode, detail?: string): void;
+}
