@@ -203,10 +203,11 @@ export class XmppStream {
 
   /** Ends the stream in an orderly way and waits for the end of the connection. */
   async close(): Promise<void> {
-    if (this.#ending !== undefined) return;
-    this.send("</stream:stream>");
-    this.#socket.end();
-    await this.closed();
+    if (this.#ending === undefined) {
+      this.send("</stream:stream>");
+      this.#socket.end();
+      await this.closed();
+    }
     this.#socket.destroy();
   }
 
