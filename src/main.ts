@@ -11,7 +11,7 @@ import {
   type ListenerSettings,
   type ListeningAddress,
 } from "./listen/index.js";
-import { DelegationMetrics, declareProcess, Families } from "./metrics/index.js";
+import { DelegationMetrics, declareLog, declareProcess, Families } from "./metrics/index.js";
 import { Links, RelayMetrics, Turns, type CountingMachine } from "./relay/index.js";
 import { Hub, type Performer } from "./session/index.js";
 import { logHubEvent } from "./main/hub-log.js";
@@ -29,6 +29,8 @@ import { World } from "./main/world.js";
 
 export interface ProxyOptions {
   readonly log: Logger;
+  /** Reason → lines of the log that could not be written; read at each scrape. */
+  readonly droppedLogLines?: ReadonlyMap<string, number>;
 }
 
 /**
@@ -69,7 +71,7 @@ export class StreamProxy {
   /** Reloads and the end happen one after the other. */
   #previous: Promise<void> = Promise.resolve();
 
-  constructor(config: Config, { log }: ProxyOptions) {
+  constructor(config: Config, { log, droppedLogLines = new Map() }: ProxyOptions) {
     this.#log = log;
     this.#config = config;
     this.#limits = linkLimits(config.limits);
@@ -86,6 +88,7 @@ export class StreamProxy {
     this.#hub = new Hub(this.#world);
     this.#world.serve(this.#hub);
     this.#process = declareProcess(this.#families, { version: packageVersion() });
+    declareLog(this.#families, droppedLogLines);
     this.#metrics = new RelayMetrics(this.#families);
     this.#delegations = new DelegationMetrics(this.#families, () => this.#hub.stats);
     this.#reloads = new ReloadCounts(this.#families);

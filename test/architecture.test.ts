@@ -51,7 +51,7 @@ const table: Readonly<Record<string, Folder>> = {
     packages: ["yaml", "zod"],
   },
   metrics: { rank: 3, folders: pureOnes, types: ["config"], node: ["node:perf_hooks"], packages: ["prom-client"] },
-  log: { rank: 3, folders: pureOnes, types: ["config"], node: [], packages: ["pino"] },
+  log: { rank: 3, folders: pureOnes, types: ["config"], node: ["node:fs"], packages: ["pino"] },
   relay: { rank: 4, folders: [...pureOnes, ...shared], types: ["cluster"], node: ["node:*"], packages: ["pino"] },
   listen: { rank: 4, folders: [...pureOnes, ...shared, "relay"], node: ["node:*"], packages: ["pino"] },
   cluster: { rank: 4, folders: [...pureOnes, ...shared], node: ["node:*"], packages: ["pino"] },

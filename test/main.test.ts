@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { loadConfig, type Config } from "../src/config/index.js";
-import { createLogger, type Logger } from "../src/log.js";
+import { createLogger, type Logger } from "../src/log/index.js";
 import { startProxy, type StreamProxy } from "../src/main.js";
 import { makeCertificate, type Certificate } from "./support/certificate.js";
 import { readUntil, sure, until } from "./relay/rig.js";

@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { loadConfig, type Config, type Problem } from "../config/index.js";
 import { ListenError } from "../listen/index.js";
-import { createLogger, flushLog, type Logger } from "../log.js";
+import { createLogger, flushLog, standardOutput, type LogDestination, type Logger } from "../log/index.js";
 import { startProxy, type StreamProxy } from "../main.js";
 import { formatProblems, summarise } from "./report.js";
 import { exitCode, type Terminal } from "./terminal.js";
@@ -27,16 +27,21 @@ export async function run({ config: file }: RunOptions, terminal: Terminal): Pro
     stderr.write(`${formatProblems(loaded.problems, textOf(file))}${summarise(loaded.problems)}\n`);
     return exitCode.usage;
   }
-  const log = createLogger({ level: loaded.config.log.level });
+  const destination = standardOutput();
+  const log = createLogger({ level: loaded.config.log.level, destination });
   // The process ends all the same; this only makes sure that the log says why.
-  const lastWords = (error: Error): void => log.fatal({ event: "crash", err: error }, "a fault of our own");
+  const lastWords = (error: Error): void => {
+    // Room first: a line that finds the backlog full is dropped.
+    destination.flushSync();
+    log.fatal({ event: "crash", err: error }, "a fault of our own");
+  };
   process.on("uncaughtExceptionMonitor", lastWords);
   logProblems(log, loaded.warnings);
   try {
-    const proxy = await startProxy(loaded.config, { log });
+    const proxy = await startProxy(loaded.config, { log, droppedLogLines: destination.dropped });
     logStart(log, loaded.config, proxy);
     await notify(log, env, "--ready");
-    await untilStopped({ file, env, log, proxy });
+    await untilStopped({ file, env, log, destination, proxy });
     await flushLog(log);
     return exitCode.clean;
   } catch (error) {
@@ -63,6 +68,8 @@ interface Running {
   readonly file: string;
   readonly env: Terminal["env"];
   readonly log: Logger;
+  /** Of the log. */
+  readonly destination: LogDestination;
   readonly proxy: StreamProxy;
 }
 
@@ -72,7 +79,9 @@ function untilStopped(running: Running): Promise<void> {
     let stopping = false;
     const stop = (signal: NodeJS.Signals): void => {
       if (stopping) {
+        running.destination.flushSync();
         running.log.warn({ event: "killed", signal }, "second signal, ending at once");
+        running.destination.flushSync();
         process.exit(exitCode.failure);
       }
       stopping = true;
@@ -91,6 +100,8 @@ async function drain({ log, proxy, env }: Running, signal: NodeJS.Signals): Prom
   const closed = proxy.close();
   log.info({ event: "draining", signal, connections: proxy.connections }, "draining");
   await Promise.all([closed, notify(log, env, "--stopping")]);
+  // What the end of many connections has filled is emptied first, so that the last line finds room.
+  await flushLog(log);
   log.info({ event: "stopped" }, "stopped");
 }
 

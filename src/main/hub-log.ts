@@ -1,4 +1,5 @@
 import type { Logger } from "pino";
+import { repeatable } from "../log/index.js";
 import type { HubEvent } from "../session/index.js";
 
 /** One line for what an operator may have to act on. A delegated request that ends well is counted only. */
@@ -7,8 +8,7 @@ export function logHubEvent(log: Logger, event: HubEvent): void {
   const line = { event: kind, ...details };
   switch (event.kind) {
     case "delegation":
-      if (event.outcome === "result" || event.outcome === "error") log.debug(line, "a delegated request was answered");
-      else log.warn(line, "a delegated request got no usable answer");
+      logDelegation(log, event);
       break;
     case "resumption":
       log.debug(line, "a stream was to be resumed");
@@ -25,4 +25,19 @@ export function logHubEvent(log: Logger, event: HubEvent): void {
     default:
       event satisfies never;
   }
+}
+
+function logDelegation(log: Logger, event: HubEvent & { readonly kind: "delegation" }): void {
+  const { kind, connection, ...details } = event;
+  const line = { event: kind, ...(connection === "" ? {} : { connection }), ...details };
+  if (event.outcome === "result" || event.outcome === "error") {
+    log.debug(line, "a delegated request was answered");
+    return;
+  }
+  // Whoever asks decides how often this happens.
+  const { domain, rule, entity, outcome, code = "" } = event;
+  log.warn(
+    repeatable(line, { as: [kind, domain, rule, entity, outcome, code] }),
+    "a delegated request got no usable answer",
+  );
 }

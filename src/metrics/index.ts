@@ -8,5 +8,6 @@
  */
 export { Families, type Family, type HistogramFamily, type Read, type Sample } from "./families.js";
 export { Tally } from "./tally.js";
+export { declareLog } from "./log.js";
 export { declareProcess } from "./process.js";
 export { DelegationMetrics, type RuleName } from "./delegation.js";

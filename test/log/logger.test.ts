@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { Secret } from "../src/config/index.js";
-import { connectionLogger, createLogger, flushLog } from "../src/log.js";
-import type { Logger } from "../src/log.js";
+import { Secret } from "../../src/config/index.js";
+import { connectionLogger, createLogger, flushLog } from "../../src/log/index.js";
+import type { Logger } from "../../src/log/index.js";
 
 function recorded(level: "debug" | "info" | "silent"): { log: Logger; lines: () => Record<string, unknown>[] } {
   const written: string[] = [];
