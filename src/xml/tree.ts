@@ -2,7 +2,6 @@ import { Element, escapeXML } from "ltx";
 import sax from "sax";
 import { NS, UsageError } from "../xmpp/index.js";
 import type { NamespaceScope } from "./frame.js";
-import { attributeOf } from "./navigate.js";
 import { type ElementEvents, readPlain } from "./plain-reader.js";
 
 export { Element };
@@ -115,6 +114,8 @@ class TreeBuilder implements ElementEvents {
   /** Of the open elements, innermost last: the namespace of the element, and the default namespace within it. */
   readonly #namespaces: string[] = [];
   readonly #defaults: string[] = [];
+  /** What the open elements declare each prefix to be, innermost last; looking up parents would cost their number. */
+  readonly #bindings = new Map<string, string[]>();
 
   constructor(scope: NamespaceScope) {
     this.#scope = scope;
@@ -135,6 +136,7 @@ class TreeBuilder implements ElementEvents {
       }
       setAttribute(element, attribute, value);
       hasPrefixes ||= attribute.includes(":");
+      if (attribute.startsWith(XMLNS)) this.#bind(attribute.slice(XMLNS.length), value);
     }
     element.parent = parent ?? null;
     this.#root ??= element;
@@ -168,6 +170,9 @@ class TreeBuilder implements ElementEvents {
     if (this.#current === undefined) throw new UsageError("the framer passed an end without a start");
     this.#namespaces.pop();
     this.#defaults.pop();
+    for (const attribute in this.#current.attrs) {
+      if (attribute.startsWith(XMLNS)) this.#bindings.get(attribute.slice(XMLNS.length))?.pop();
+    }
     this.#current = this.#current.parent ?? undefined;
   }
 
@@ -184,11 +189,13 @@ class TreeBuilder implements ElementEvents {
   }
 
   #bound(prefix: string): string | undefined {
-    for (let at = this.#current ?? null; at !== null; at = at.parent) {
-      const declared = attributeOf(at, `xmlns:${prefix}`);
-      if (declared !== undefined) return declared;
-    }
-    return undefined;
+    return this.#bindings.get(prefix)?.at(-1);
+  }
+
+  #bind(prefix: string, namespace: string): void {
+    const bindings = this.#bindings.get(prefix);
+    if (bindings === undefined) this.#bindings.set(prefix, [namespace]);
+    else bindings.push(namespace);
   }
 
   /** A prefixed attribute whose prefix only the stream header binds: bind it on the root. */
@@ -196,9 +203,16 @@ class TreeBuilder implements ElementEvents {
     const colon = attribute.indexOf(":");
     const prefix = attribute.slice(0, Math.max(colon, 0));
     if (prefix === "" || prefix === "xml" || prefix === "xmlns" || this.#bound(prefix) !== undefined) return;
-    if (this.#root !== undefined) setAttribute(this.#root, `xmlns:${prefix}`, this.#resolve(prefix));
+    if (this.#root === undefined) return;
+    const namespace = this.#resolve(prefix);
+    setAttribute(this.#root, `${XMLNS}${prefix}`, namespace);
+    // Outermost of all: wherever the prefix is in use now, it is bound further in.
+    this.#bindings.set(prefix, [namespace, ...(this.#bindings.get(prefix) ?? [])]);
   }
 }
+
+/** How a declaration of a prefix begins. */
+const XMLNS = "xmlns:";
 
 /** `__proto__` is a lawful name, which a plain assignment would lose. */
 function setAttribute(element: Element, name: string, value: string): void {
