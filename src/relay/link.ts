@@ -70,6 +70,7 @@ export class Link implements Performer, LegOwner, CountedLink {
   readonly #machine: CountingMachine;
   #server: Leg | undefined;
   #domain: string | undefined;
+  #upstream: Upstream | undefined;
   /** While the server leg is being connected; dropped then, since a number that is no small integer is kept in a box. */
   #connecting: { readonly sinceMs: number } | undefined;
   /** Only while one of them runs. */
@@ -139,6 +140,7 @@ export class Link implements Performer, LegOwner, CountedLink {
   connect(domain: string): void {
     const upstream = this.#surroundings.upstream(this.origin.kind, domain);
     this.#domain = domain;
+    this.#upstream = upstream;
     if (upstream === undefined) {
       setImmediate(() => this.#tellClosed("server", "refused"));
       return;
@@ -150,9 +152,9 @@ export class Link implements Performer, LegOwner, CountedLink {
 
   startTls(leg: LegName, domain?: string): void {
     if (leg === "server") {
-      const upstream = this.#surroundings.upstream(this.origin.kind, domain ?? this.#domain ?? "");
-      if (upstream === undefined) this.#server?.abort();
-      else this.#server?.secure({ client: upstream });
+      // What the connection was begun with: a reload meanwhile may name another server, or none.
+      if (this.#upstream === undefined) this.#server?.abort();
+      else this.#server?.secure({ client: this.#upstream });
       return;
     }
     const tlsOptions = this.origin.tlsOptions(domain);

@@ -43,6 +43,8 @@ export class ClientLink implements LinkMachine, LinkStats {
   #domain: Domain | undefined;
   /** The client's header on its final transport, until the server leg is there. */
   #header: Buffer | undefined;
+  /** How the server leg is secured; what a reload says meanwhile holds for the next connection. */
+  #tlsOfServer: "none" | "starttls" | "direct" = "none";
   #lang: string | undefined;
   #rootName: string = OWN_ROOT_NAME;
   #serverTls: ServerTls | undefined;
@@ -103,7 +105,7 @@ export class ClientLink implements LinkMachine, LinkStats {
 
   connected(): void {
     if (this.#teardown.hasEnded || this.#phase !== "connecting" || this.#domain === undefined) return;
-    if (this.#domain.settings.serverTls === "starttls") {
+    if (this.#tlsOfServer === "starttls") {
       this.#phase = "server-tls";
       this.#serverTls = new ServerTls(this.#domain.name, this.#down, this.#performer);
       this.#serverTls.start();
@@ -234,6 +236,7 @@ export class ClientLink implements LinkMachine, LinkStats {
       this.#performer.report({ kind: "opened", domain: domain.name });
       this.#performer.setTimer("connect");
       this.#teardown.connecting();
+      this.#tlsOfServer = domain.settings.serverTls;
       this.#performer.connect(domain.name);
     }
   }

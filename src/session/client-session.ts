@@ -1,7 +1,6 @@
 import type { ManagementNamespace, ResumableSession, StreamManagement, Swallowed } from "../stream/index.js";
 import { fingerprintOf, writeRequest } from "../stream/index.js";
-import type { Element } from "../xml/index.js";
-import { FrameKind, parseElement, readHead } from "../xml/index.js";
+import { Element, FrameKind, parseElement, readHead } from "../xml/index.js";
 import type { Jid } from "../xmpp/index.js";
 import { NS } from "../xmpp/index.js";
 import type { ClientStream } from "./client-stream.js";
@@ -15,6 +14,9 @@ import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
 import { describeRequest } from "./requests.js";
+
+/** Addresses of components that one session's presence is taken back from; further ones find out by themselves. */
+const MAX_DIRECTED = 1000;
 
 /** The stream that a session runs over; a resumed session gets another one. */
 export interface SessionLink {
@@ -61,6 +63,8 @@ export class ClientSession implements Requester {
   #isReleasing = false;
   /** What it can be resumed with (XEP-0198 §5). */
   resumable: ResumableSession<ClientSession, ClientStream> | undefined;
+  /** Where components end here: the addresses that were sent available presence, with their component. */
+  #directed: Map<string, string> | undefined;
   /** Priority of the last available presence; only known where components end here (RFC 6121 §4.7.2.3). */
   #priority: number | undefined;
 
@@ -190,6 +194,7 @@ export class ClientSession implements Requester {
   /** No more stanzas reach the client. Late replies are swallowed by the hub. */
   end(): void {
     this.detach();
+    this.#takeBackPresence();
     if (this.#pending === undefined) return;
     for (const request of this.#pending.keys()) this.#hub.abandon(request);
     this.#pending = undefined;
@@ -314,15 +319,37 @@ export class ClientSession implements Requester {
     const stanza = parseElement(bytes, start, end, link.up.framer.scope);
     this.#swallow(stanza);
     stanza.attrs["from"] = this.jid.full();
+    if (kind === FrameKind.presence) this.#noteDirected(to, component, attributes.get("type"));
     this.#hub.sendToComponent(component, stanza, (error) => {
       this.deliver(error);
     });
     return true;
   }
 
+  #noteDirected(to: string, component: string, type: string | undefined): void {
+    if (type === "unavailable") this.#directed?.delete(to);
+    else if (type === undefined && (this.#directed?.size ?? 0) < MAX_DIRECTED) {
+      (this.#directed ??= new Map()).set(to, component);
+    }
+  }
+
+  /** Who was told that the client is available must hear that it is not any more (RFC 6121 §4.6.3). */
+  #takeBackPresence(): void {
+    const directed = this.#directed ?? [];
+    this.#directed = undefined;
+    for (const [to, component] of directed) {
+      const from = this.jid.full();
+      const unavailable = new Element("presence", { xmlns: NS.client, type: "unavailable", from, to });
+      this.#hub.sendToComponent(component, unavailable, () => undefined);
+    }
+  }
+
   #notePresence(type: string | undefined, presence: () => Element): void {
-    if (type === "unavailable") this.#priority = undefined;
-    else if (type === undefined) {
+    if (type === "unavailable") {
+      this.#priority = undefined;
+      this.#takeBackPresence();
+    }
+    if (type === undefined) {
       this.#priority = Number.parseInt(presence().getChildText("priority") ?? "0", 10) || 0;
     }
   }

@@ -8,9 +8,12 @@ export interface HeldFrame {
   readonly childNamespaceHash: number;
 }
 
+/** Empty places before the oldest frame, at most. */
+const MAX_GAPS = 64;
+
 /** Stanzas that wait behind a blocking delegation, or behind too many pending ones, in stream order (D41). */
 export class HeldFrames {
-  readonly #frames: HeldFrame[] = [];
+  #frames: (HeldFrame | undefined)[] = [];
   #next = 0;
   #bytes = 0;
 
@@ -29,6 +32,11 @@ export class HeldFrames {
     this.#bytes += frame.bytes.length;
   }
 
+  /** Places in memory, those that are empty already included. */
+  get places(): number {
+    return this.#frames.length;
+  }
+
   peek(): HeldFrame | undefined {
     return this.#frames[this.#next];
   }
@@ -36,10 +44,12 @@ export class HeldFrames {
   shift(): HeldFrame | undefined {
     const frame = this.#frames[this.#next];
     if (frame === undefined) return undefined;
+    // Let go of at once: the queue of a busy stream may never be empty.
+    this.#frames[this.#next] = undefined;
     this.#next++;
     this.#bytes -= frame.bytes.length;
-    if (this.isEmpty) {
-      this.#frames.length = 0;
+    if (this.isEmpty || this.#next > MAX_GAPS) {
+      this.#frames = this.#frames.slice(this.#next);
       this.#next = 0;
     }
     return frame;

@@ -33,7 +33,9 @@ export function routeFromComponent(hub: Hub, link: ComponentLink, stanza: Elemen
     refuse(link, stanza, { type: "modify", condition: "policy-violation" });
     return;
   }
-  const targets = jid.resource === undefined ? atAccount(hub, jid.bareKey, stanza) : atResource(hub, jid.fullKey);
+  const found = jid.resource === undefined ? atAccount(hub, jid.bareKey, stanza) : atResource(hub, jid.fullKey);
+  // A domain whose components are its server's own is none of this component's business.
+  const targets = found.filter((session) => session.domain.endsComponents);
   for (const session of targets) session.deliver(stanza);
   if (targets.length === 0 && type !== "error" && type !== "result") {
     refuse(link, stanza, { type: "cancel", condition: "service-unavailable" });
@@ -67,6 +69,7 @@ function refuse(
   },
 ): void {
   const { type, id, to, from } = attributesOf(stanza);
-  if (type === "error" || type === "result" || stanza.name === "presence") return;
+  // RFC 6121 §8.5.1: nobody waits for an answer to presence, but for one to a request for a subscription.
+  if (type === "error" || type === "result" || (stanza.name === "presence" && type !== "subscribe")) return;
   link.deliver(stanzaError({ name: stanza.name, id, to: from ?? "", from: to ?? "" }, error));
 }

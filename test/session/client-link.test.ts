@@ -314,6 +314,15 @@ describe("STARTTLS with the server", () => {
     expect(link.take("client")).toBe(SERVER_HEADER);
   });
 
+  test("stays what it was when a reload says otherwise while the connection is made", () => {
+    const w = world();
+    const link = w.client();
+    link.client(clientHeader() + AUTH);
+    w.hub.configure([domain([])]);
+    link.connected();
+    expect(link.take("server")).not.toContain("auth");
+  });
+
   test.each([
     ["does not offer it", `${SERVER_HEADER}<stream:features/>`, "server-offers-no-tls"],
     [

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, test } from "vitest";
 import type { Link } from "./world.js";
 import {
+  AUTH,
   bind,
   clientHeader,
   componentHeader,
@@ -11,6 +12,7 @@ import {
   NAMESPACE,
   rule,
   SERVER_HEADER,
+  SUCCESS,
   World,
 } from "./world.js";
 
@@ -244,5 +246,54 @@ describe("a component link that ends here", () => {
     );
     link.near(`<iq type='result' id='d' from='${ENTITY}' to='juliet@capulet.lit/balcony'/>`);
     expect(client.take("client")).toContain('id="d"');
+  });
+
+  test("hears that a client is gone which had sent it its presence (RFC 6121 §4.6.3)", () => {
+    const w = world();
+    const link = w.component();
+    shake(link);
+    for (const leave of ["unavailable", "lost"] as const) {
+      const client = juliet(w);
+      client.client(`<presence to='room@${ENTITY}/nick'/><presence to='other@${ENTITY}'/>`);
+      client.client(`<presence to='other@${ENTITY}' type='unavailable'/>`);
+      link.forget();
+      if (leave === "lost") client.machine.closed("client", "reset");
+      else client.client("<presence type='unavailable'/>");
+      expect(link.take("component")).toBe(
+        `<presence type="unavailable" from="juliet@capulet.lit/balcony" to="room@${ENTITY}/nick"/>`,
+      );
+      client.machine.closed("client", "reset");
+      expect(link.take("component")).toBe("");
+    }
+  });
+
+  test("gets an error for a subscription that nobody could answer", () => {
+    const link = world().component();
+    shake(link);
+    link.forget();
+    link.near(`<presence from='${ENTITY}' to='juliet@capulet.lit' type='subscribe' id='s'/>`);
+    expect(link.take("component")).toContain('<presence type="error" id="s"');
+  });
+
+  test("does not reach the clients of a domain whose components are its server's own", () => {
+    const w = new World([
+      domain([], { relaysComponents: false, components: new Map([[ENTITY, { secret: "nurse" }]]) }),
+      domain([], { name: "montague.lit" }),
+    ]);
+    const romeo = w.client();
+    romeo.client(clientHeader(undefined, "montague.lit")).connected();
+    romeo.server(`${SERVER_HEADER}<stream:features/>`);
+    romeo.client(AUTH);
+    romeo.server(SUCCESS);
+    romeo.client(clientHeader(undefined, "montague.lit"));
+    romeo.server(SERVER_HEADER);
+    bind(romeo, "romeo@montague.lit/orchard");
+    romeo.forget();
+    const link = w.component();
+    shake(link);
+    link.forget();
+    link.near(`<message id='m' from='${ENTITY}' to='romeo@montague.lit/orchard'/>`);
+    expect(romeo.take("client")).toBe("");
+    expect(link.take("component")).toContain("<service-unavailable ");
   });
 });

@@ -1,4 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { HeldFrames } from "../../src/session/held-frames.js";
+import { FrameKind } from "../../src/xml/index.js";
 import { bind, clientHeader, domain, ENTITY, login, NAMESPACE, rule, SERVER_HEADER, World } from "./world.js";
 
 const SET =
@@ -326,6 +328,18 @@ describe("a blocking delegation", () => {
     expect(juliet.take("server")).toBe("");
     world.advance(30_000);
     expect(juliet.take("server")).toBe("<message id='m'/>");
+  });
+
+  test("lets go of what it held as soon as that is sent, however busy the stream stays", () => {
+    const held = new HeldFrames();
+    const frame = () => ({ kind: FrameKind.message, bytes: Buffer.alloc(100), childCount: 0, childNamespaceHash: 0 });
+    held.push(frame());
+    for (let at = 0; at < 1000; at++) {
+      held.push(frame());
+      expect(held.shift()?.bytes).toHaveLength(100);
+      expect(held.bytes).toBe(100);
+    }
+    expect(held.places).toBeLessThanOrEqual(66);
   });
 
   test("stops reading the client when too many bytes wait", () => {
