@@ -1,4 +1,4 @@
-import { X509Certificate } from "node:crypto";
+import { constants, X509Certificate } from "node:crypto";
 import { domainToASCII } from "node:url";
 import { createSecureContext, type SecureContext, type TLSSocketOptions } from "node:tls";
 
@@ -10,6 +10,9 @@ export interface CertificateSource {
   /** PEM. */
   readonly key: string;
 }
+
+/** XMPP needs no second handshake (RFC 6120 §5.3.5 leaves it to us), and each costs more than the client's asking. */
+const NO_RENEGOTIATION = constants.SSL_OP_NO_RENEGOTIATION;
 
 /** Certificates that TLS has taken, ready to be used. */
 export interface PreparedCertificates {
@@ -31,7 +34,7 @@ export function prepareCertificates(sources: readonly CertificateSource[]): Prep
   const contexts = new Map<string, SecureContext>();
   const expiry = new Map<string, number>();
   for (const { domain, cert, key } of sources) {
-    contexts.set(domain, createSecureContext({ cert, key, minVersion: "TLSv1.2" }));
+    contexts.set(domain, createSecureContext({ cert, key, minVersion: "TLSv1.2", secureOptions: NO_RENEGOTIATION }));
     expiry.set(domain, Date.parse(new X509Certificate(cert).validTo) / 1000);
   }
   const [first] = contexts.values();
