@@ -1,4 +1,5 @@
 import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { repeatable } from "../log/index.js";
 import type { Performer } from "../session/index.js";
 import {
   keepAliveMs,
@@ -82,7 +83,7 @@ export class Listener {
         // Later errors concern one accept, e.g. a lack of file descriptors; the port stays open.
         server.on("error", (error: NodeJS.ErrnoException) =>
           this.#parts.surroundings.log.error(
-            { event: "accept-failed", code: error.code },
+            repeatable({ event: "accept-failed", code: error.code }, { as: ["accept-failed", error.code ?? ""] }),
             "a connection was not accepted",
           ),
         );

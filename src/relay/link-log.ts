@@ -1,59 +1,55 @@
 import type { Logger } from "pino";
 import { repeatable } from "../log/index.js";
-import type { LinkEvent } from "../session/index.js";
-import type { Leg } from "./leg.js";
-import type { Link } from "./link.js";
+import type { LegName, LinkEvent } from "../session/index.js";
+
+/** What a line says of the link that it is about. */
+export interface LoggedLink {
+  readonly id: string;
+  readonly origin: { readonly counters: { readonly name: string } };
+  readonly remoteAddress: string;
+  /** Milliseconds of the process's clock. */
+  readonly openedAt: number;
+}
 
 /**
  * One line for each event in the life of a link. Stanzas, credentials and SASL content appear at no level.
  *
- * Where a peer may be to blame or to be found, the line says from where it came (`remote`). A peer can make such lines as
- * fast as it connects, so that they are limited for each address.
+ * Each says from where the peer came (`remote`), who may be to blame. A peer can make such lines as fast as it connects, so
+ * that from level info on they are limited for each address.
  */
-export function logLinkEvent(log: Logger, link: Link, event: LinkEvent): void {
+export function logLinkEvent(log: Logger, link: LoggedLink, event: LinkEvent): void {
   const level = levels[event.kind];
   if (!log.isLevelEnabled(level)) return;
   const { kind, ...details } = event;
-  const line = { event: kind, connection: link.id, listener: link.origin.counters.name };
   const remote = addressOf(link);
-  const whence = remote === "" ? {} : { remote };
+  const line = {
+    event: kind,
+    connection: link.id,
+    listener: link.origin.counters.name,
+    ...(remote === "" ? {} : { remote }),
+    ...details,
+    ...(kind === "ended" ? { seconds: Math.round(performance.now() - link.openedAt) / 1000 } : {}),
+  };
+  const limit = limitOf(event, remote);
+  log[level](limit === undefined ? line : repeatable(line, limit), texts[kind]);
+}
+
+function limitOf(event: LinkEvent, remote: string): Parameters<typeof repeatable>[1] | undefined {
   switch (event.kind) {
     case "secured":
     case "opened":
     case "authenticated":
-      log[level]({ ...line, ...details }, texts[kind]);
-      break;
+      return undefined;
     case "bound":
-      log[level](
-        repeatable({ ...line, ...whence, ...details }, { as: [kind, remote], perSecond: linesOfSessions }),
-        texts[kind],
-      );
-      break;
+      return { as: [event.kind, remote], perSecond: linesOfSessions };
+    case "ended":
+      return { as: [event.kind, event.reason, remote], perSecond: linesOfSessions };
     case "fault":
-      log[level](
-        repeatable({ ...line, ...whence, ...details }, { as: [kind, event.leg, event.code, remote] }),
-        texts[kind],
-      );
-      break;
+      return { as: [event.kind, event.leg, event.code, remote] };
     case "stream-error":
-      log[level](
-        repeatable({ ...line, ...whence, ...details }, { as: [kind, event.leg, event.condition, remote] }),
-        texts[kind],
-      );
-      break;
-    case "ended": {
-      const seconds = Math.round(performance.now() - link.openedAt) / 1000;
-      log[level](
-        repeatable(
-          { ...line, ...whence, ...details, seconds },
-          { as: [kind, event.reason, remote], perSecond: linesOfSessions },
-        ),
-        texts[kind],
-      );
-      break;
-    }
+      return { as: [event.kind, event.leg, event.condition, remote] };
     default:
-      event satisfies never;
+      return event satisfies never;
   }
 }
 
@@ -61,7 +57,7 @@ export function logLinkEvent(log: Logger, link: Link, event: LinkEvent): void {
 const linesOfSessions = 20;
 
 /** Where the peer is, e.g. for fail2ban. On a listener for both kinds of addresses Node writes `::ffff:192.0.2.1`. */
-function addressOf({ remoteAddress }: Link): string {
+function addressOf({ remoteAddress }: LoggedLink): string {
   return remoteAddress.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/, "");
 }
 
@@ -71,8 +67,8 @@ function addressOf({ remoteAddress }: Link): string {
  */
 export function logLegFailure(
   log: Logger,
-  link: Link,
-  leg: Leg,
+  link: LoggedLink,
+  leg: { readonly name: LegName; readonly isEstablished: boolean },
   { error, domain }: { readonly error: Error; readonly domain: string | undefined },
 ): void {
   const level = leg.name === "server" && !leg.isEstablished ? "warn" : "debug";

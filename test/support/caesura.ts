@@ -28,6 +28,8 @@ export interface CaesuraOptions {
   readonly domains?: readonly string[];
   /** Further top-level keys: `limits`, `timeouts`, … */
   readonly more?: Settings;
+  /** A line of bash that starts it, in which `"$@"` is the command. */
+  readonly startedBy?: string;
 }
 
 /** The proxy as an operator runs it: the built command in a process of its own, with a file of its own. */
@@ -50,10 +52,13 @@ export class Caesura {
   static async start(options: CaesuraOptions): Promise<Caesura> {
     const prepared = await prepare(options);
     const file = write(prepared, options);
+    const args = [bin, "run", "-c", file];
+    const { startedBy } = options;
     const peer = await Peer.start({
       name: "Caesura",
-      command: process.execPath,
-      args: [bin, "run", "-c", file],
+      ...(startedBy === undefined
+        ? { command: process.execPath, args }
+        : { command: "bash", args: ["-c", startedBy, "caesura", process.execPath, ...args] }),
       folder: prepared.folder,
       isReady: () => true,
     });
