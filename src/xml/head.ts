@@ -19,49 +19,64 @@ export interface Head {
  */
 export function readHead(bytes: Buffer, start: number, end: number, scope: NamespaceScope): Head {
   let at = start;
-  while (bytes[at] !== LT || bytes[at + 1] === QUESTION) at++;
-  const nameStart = ++at;
-  let colon = -1;
-  for (; !isNameEnd(bytes[at]); at++) if (bytes[at] === COLON) colon = at;
-  const name = bytes.toString("utf8", colon < 0 ? nameStart : colon + 1, at);
-  const prefix = colon < 0 ? "" : bytes.toString("utf8", nameStart, colon);
+  while (at < end && (bytes[at] !== LT || bytes[at + 1] === QUESTION)) at++;
+  const tagStart = at + 1;
+  let quote = 0;
+  let all = 0;
+  let isPlain = true;
+  for (at = tagStart; at < end; at++) {
+    const byte = bytes[at] ?? 0;
+    all |= byte;
+    if (byte === AMP || byte < 0x20) isPlain = false;
+    if (quote !== 0) {
+      if (byte === quote) quote = 0;
+    } else if (byte === 0x22 || byte === 0x27) quote = byte;
+    else if (byte === GT) break;
+  }
+  if (bytes[at - 1] === SLASH) at--;
+  // The tag becomes text in one call out of JavaScript; each name and value would be one otherwise.
+  return parseTag(bytes.toString(all < 0x80 ? "latin1" : "utf8", tagStart, at), isPlain, scope);
+}
+
+/** `tag` without its angle brackets; it is plain if nothing in it has to be expanded. */
+function parseTag(tag: string, isPlain: boolean, scope: NamespaceScope): Head {
+  let at = 0;
+  while (at < tag.length && !isSpace(tag.charCodeAt(at))) at++;
+  const qualifiedName = tag.slice(0, at);
+  const colon = qualifiedName.indexOf(":");
+  const prefix = colon < 0 ? "" : qualifiedName.slice(0, colon);
 
   const attributes = new Map<string, string>();
-  while (at < end) {
-    while (isSpace(bytes[at])) at++;
-    if (bytes[at] === GT || bytes[at] === SLASH) break;
-    const keyStart = at;
-    while (!isNameEnd(bytes[at])) at++;
-    const key = bytes.toString("utf8", keyStart, at);
-    while (bytes[at] !== 0x22 && bytes[at] !== 0x27) at++;
-    const quote = bytes[at];
-    const valueStart = ++at;
-    let isPlain = true;
-    for (let byte = bytes[at]; byte !== quote; byte = bytes[++at]) {
-      if (byte === AMP || byte === 0x0d || byte === 0x0a || byte === 0x09) isPlain = false;
-    }
-    const value = bytes.toString("utf8", valueStart, at);
-    attributes.set(key, isPlain ? value : expand(value));
-    at++;
+  while (true) {
+    while (isSpace(tag.charCodeAt(at))) at++;
+    if (at >= tag.length) break;
+    const equals = tag.indexOf("=", at);
+    let keyEnd = equals;
+    while (isSpace(tag.charCodeAt(keyEnd - 1))) keyEnd--;
+    let opening = equals + 1;
+    while (isSpace(tag.charCodeAt(opening))) opening++;
+    const closing = tag.indexOf(tag.charAt(opening), opening + 1);
+    const value = tag.slice(opening + 1, closing);
+    attributes.set(tag.slice(at, keyEnd), isPlain ? value : expand(value));
+    at = closing + 1;
   }
 
-  const declared = attributes.get(prefix === "" ? "xmlns" : `xmlns:${prefix}`);
-  return { namespace: declared ?? scope.get(prefix) ?? (prefix === "xml" ? NS.xml : ""), name, attributes };
+  const declared = attributes.get(colon < 0 ? "xmlns" : `xmlns:${prefix}`);
+  return {
+    namespace: declared ?? scope.get(prefix) ?? (prefix === "xml" ? NS.xml : ""),
+    name: colon < 0 ? qualifiedName : qualifiedName.slice(colon + 1),
+    attributes,
+  };
 }
 
 const LT = 0x3c;
 const GT = 0x3e;
 const SLASH = 0x2f;
 const AMP = 0x26;
-const COLON = 0x3a;
 const QUESTION = 0x3f;
 
-function isSpace(c: number | undefined): boolean {
+function isSpace(c: number): boolean {
   return c === 0x20 || c === 0x0a || c === 0x0d || c === 0x09;
-}
-
-function isNameEnd(c: number | undefined): boolean {
-  return c === 0x20 || c === 0x3d || c === GT || c === SLASH || c === 0x0a || c === 0x0d || c === 0x09;
 }
 
 /** XML 1.0 §3.3.3: white space reads as spaces, CR LF as one (§2.11); then the references, which no longer are white space. */

@@ -25,7 +25,7 @@ export function startsName(c: u32): bool {
   return (load<u8>(CLASSES + c) & NAME_START) != 0;
 }
 
-// Constants of 16 bytes lie in the memory: V8 would put each together from four instructions wherever it is used.
+// Constants of 16 bytes lie in the memory, where they can be used in place.
 
 function fillVectors(): void {
   // A byte is a name character if the bits of its upper and of its lower half meet: 1 `-.`, 2 digits, 4 `A-O a-o`,

@@ -1,35 +1,25 @@
 import { addAttribute, attributeAt, clearSlots, forgetSlots, insertAll, isDeclaration } from "./attributes";
 import { cdataStops, fillTables, isSpace, nameStops, startsName, textStops, valueStops } from "./characters";
 import { readBeginning } from "./beginning";
-import {
-  closeElement,
-  countPrefixed,
-  goToRest,
-  openElement,
-  openElementAt,
-  STREAM_HEADER,
-  WHITESPACE,
-} from "./elements";
+import { closeElement, countPrefixed, goToRest, openElement, openElementAt, WHITESPACE } from "./elements";
 import {
   CDATA_END_IN_TEXT,
   COMMENT,
   CONTENT_AFTER_END,
   DOCTYPE,
-  FRAME_TOO_LARGE,
   ILLEGAL_CHARACTER,
   LT_IN_ATTRIBUTE,
   MALFORMED_MARKUP,
   MALFORMED_QUALIFIED_NAME,
   MALFORMED_TAG,
   MISMATCHED_END_TAG,
-  NAME_TOO_LONG,
   PROCESSING_INSTRUCTION,
   TEXT_BETWEEN_ELEMENTS,
   TOO_DEEP,
   TOO_MANY_ATTRIBUTES,
   TOO_MANY_CHILDREN,
 } from "./faults";
-import { Area, FRAMES, FRAMES_END, INPUT, RESULT, STREAM, STREAM_BYTES } from "./memory";
+import { Area, INPUT, STREAM, STREAM_BYTES } from "./memory";
 import { bindPredeclared, declare } from "./namespaces";
 import { readName } from "./names";
 import { beginReference, readNumeric, readReference } from "./references";
@@ -62,6 +52,8 @@ import {
   VALUE,
 } from "./stream";
 import { readEndTag, readStartTag } from "./tags";
+import { beginReport, endFrame, finish, Report, stop } from "./report";
+import { destination, readNamespace, Stopped } from "./values";
 import { character, continueCharacter, passCharacters } from "./utf8";
 
 export { layout } from "./memory";
@@ -96,10 +88,6 @@ export function rest(isEnded: bool): void {
   if (isEnded) stream.state = ENDED;
 }
 
-/** One more than the last byte that the frame may have. */
-let limit: usize = 0;
-let frames: usize = 0;
-
 /**
  * Reads `length` bytes at INPUT, of which `held` earlier ones belong to the same frame, and lists the frames that end in
  * them. Returns their number. Stops early behind a stream header and when the list is full.
@@ -109,8 +97,7 @@ export function scan(length: u32, held: u32): u32 {
   let p = INPUT;
   // Every run below ends at a NUL. There is one behind the input; whether it was met there is asked afterwards.
   store<u8>(end, 0);
-  frames = FRAMES;
-  limit = limits.maxFrameBytes > held ? INPUT + (limits.maxFrameBytes - held) : INPUT;
+  beginReport(limits.maxFrameBytes > held ? INPUT + (limits.maxFrameBytes - held) : INPUT);
   if (stream.missing > 0) {
     p = continueCharacter(p, end, destination());
     if (stream.fault != 0 || stream.missing > 0) return finish(p);
@@ -313,7 +300,7 @@ export function scan(length: u32, held: u32): u32 {
       }
       case NAMESPACE_VALUE: {
         const c = readNamespace(p, end);
-        p = position;
+        p = Stopped.at;
         if (stream.fault != 0 || stream.missing > 0) return finish(p);
         if (c == stream.quote) {
           stream.fault = declare(attributeAt(stream.attributes - 1));
@@ -362,7 +349,7 @@ export function scan(length: u32, held: u32): u32 {
       }
       case BETWEEN:
       case ENDED: {
-        limit = usize.MAX_VALUE;
+        Report.limit = usize.MAX_VALUE;
         let c: u32 = load<u8>(p);
         if (isSpace(c)) {
           while (isSpace(c)) c = load<u8>(++p);
@@ -371,7 +358,7 @@ export function scan(length: u32, held: u32): u32 {
         }
         if (stream.state == ENDED) return stop(p, end, CONTENT_AFTER_END);
         if (c != 0x3c) return stop(p, end, TEXT_BETWEEN_ELEMENTS);
-        limit = p + limits.maxFrameBytes;
+        Report.limit = p + limits.maxFrameBytes;
         p++;
         stream.elements = 0;
         stream.children = 0;
@@ -476,93 +463,4 @@ function afterElementName(p: usize, end: usize): usize {
   }
   if (c != 0x3e && !isSpace(c)) stream.fault = MALFORMED_TAG;
   return p;
-}
-
-/** Where `readNamespace` stopped. */
-let position: usize = 0;
-
-/** Reads on in a namespace name, copying it as it is to be understood. Returns the byte at which it stopped. */
-function readNamespace(from: usize, end: usize): u32 {
-  const to = destination();
-  const quotes = i8x16.splat(stream.quote as i8);
-  let p = from;
-  let c: u32 = 0;
-  while (true) {
-    let run: u32;
-    do {
-      const stops = valueStops(p, quotes);
-      run = stops == 0 ? 32 : ctz(stops);
-      v128.store(to + stream.valueLength, v128.load(p));
-      v128.store(to + stream.valueLength, v128.load(p, 16), 16);
-      if (stream.valueLength + run > limits.maxNameBytes) {
-        stream.fault = NAME_TOO_LONG;
-        position = p + (limits.maxNameBytes - stream.valueLength);
-        return 0;
-      }
-      stream.valueLength += run;
-      p += run;
-      if (run > 0) stream.carriageReturn = 0;
-    } while (run == 32);
-    c = load<u8>(p);
-    if (c == 0x0a || c == 0x0d || c == 0x09) {
-      // XML 1.0 §3.3.3, §2.11: white space reads as a space, and CR LF is one of it.
-      if (c != 0x0a || !stream.carriageReturn) {
-        if (stream.valueLength >= limits.maxNameBytes) {
-          stream.fault = NAME_TOO_LONG;
-          break;
-        }
-        store<u8>(to + stream.valueLength, 0x20);
-        stream.valueLength++;
-      }
-      stream.carriageReturn = c == 0x0d ? 1 : 0;
-      p++;
-    } else if (c >= 0x80) {
-      stream.carriageReturn = 0;
-      p = character(p, end, to);
-      if (stream.fault != 0 || stream.missing > 0) break;
-    } else break;
-  }
-  position = p;
-  return c;
-}
-
-/** Where bytes of the name or the namespace name that is being read are put. */
-function destination(): usize {
-  const state = stream.state == REFERENCE || stream.state == NUMERIC ? stream.outside : stream.state;
-  if (state == ELEMENT_NAME) return Area.names + stream.namesEnd;
-  return state == ATTRIBUTE_NAME
-    ? Area.attributeNames + stream.attributeNamesEnd
-    : Area.namespaceNames + stream.namespaceNamesEnd;
-}
-
-/** Lists a frame that ends at `p`. True if the scan has to stop here. */
-function endFrame(p: usize, kind: u32): bool {
-  if (p > limit) return true;
-  store<u32>(frames, kind);
-  store<u32>(frames, (p - INPUT) as u32, 4);
-  store<u32>(frames, stream.children, 8);
-  store<u32>(frames, stream.childHash, 12);
-  frames += 16;
-  limit = usize.MAX_VALUE;
-  return frames == FRAMES_END || kind == STREAM_HEADER;
-}
-
-/** At a byte that does not belong here: a fault, unless it is the NUL behind the input. */
-function stop(p: usize, end: usize, fault: u32): u32 {
-  if (p != end) stream.fault = fault;
-  return finish(p);
-}
-
-/** At the end of what can be read: the end of the input, the byte that broke a rule, or one that is beyond the limit. */
-function finish(p: usize): u32 {
-  let at = p;
-  // At `limit` stands the first byte too many. A fault there or behind comes second.
-  if (stream.fault != 0 ? p >= limit : p > limit) {
-    stream.fault = FRAME_TOO_LARGE;
-    at = limit;
-  }
-  store<u32>(RESULT, (at - INPUT) as u32);
-  store<u32>(RESULT, stream.fault, 4);
-  store<u32>(RESULT, stream.state, 8);
-  return ((frames - FRAMES) >> 4) as u32;
 }
