@@ -1,4 +1,4 @@
-import type { ManagementNamespace, ResumeAttempt, ResumedOutcome } from "../stream/index.js";
+import type { AckOutcome, ManagementNamespace, ResumeAttempt, ResumedOutcome } from "../stream/index.js";
 import {
   failedElement,
   inlineRequestsOf,
@@ -55,7 +55,9 @@ export class StreamManager {
         management?.clientRequests();
         return true;
       case "a":
-        return management === undefined || this.#clientAck(management, attributeOf(element(), "h"));
+        return (
+          management === undefined || this.#acknowledged("client", management.clientAck(attributeOf(element(), "h")))
+        );
       default:
         return true;
     }
@@ -77,7 +79,9 @@ export class StreamManager {
         management?.serverRequests();
         return true;
       case "a":
-        return management === undefined || this.#serverAck(management, attributeOf(element(), "h"));
+        return (
+          management === undefined || this.#acknowledged("server", management.serverAck(attributeOf(element(), "h")))
+        );
       default:
         return true;
     }
@@ -322,51 +326,29 @@ export class StreamManager {
     this.#stream.hub.sessions.report(this.#stream.domainName, "failed");
   }
 
-  #clientAck(management: StreamManagement, h: string | undefined): boolean {
-    const outcome = management.clientAck(h);
+  /** True: the `<a/>` goes on as it came. */
+  #acknowledged(from: "client" | "server", outcome: AckOutcome): boolean {
+    const { up, down, session } = this.#stream;
     switch (outcome.kind) {
       case "relay":
-        if (!outcome.isSame) this.#stream.up.inject(writeAck(this.#namespace, outcome.h));
-        this.#stream.session?.requestAcks();
+        if (!outcome.isSame) (from === "client" ? up : down).inject(writeAck(this.#namespace, outcome.h));
+        session?.requestAcks();
         return outcome.isSame;
       case "pass":
         return true;
       case "drop":
       case "ignore":
-        this.#stream.session?.requestAcks();
+        session?.requestAcks();
         return false;
       case "malformed":
-        this.#stream.breach("client", "ack-malformed");
+        this.#stream.breach(from, "ack-malformed");
         return false;
       case "too-high": {
         // XEP-0198 §6; the server's session ends in order, so that it stores what is undelivered (protocol.md 3.6).
         const detail = `<handled-count-too-high xmlns='${this.#namespace}' h='${outcome.h}' send-count='${outcome.sendCount}'/>`;
-        this.#stream.breach("client", "ack-too-high", detail);
+        this.#stream.breach(from, "ack-too-high", detail);
         return false;
       }
-      default:
-        return outcome satisfies never;
-    }
-  }
-
-  #serverAck(management: StreamManagement, h: string | undefined): boolean {
-    const outcome = management.serverAck(h);
-    switch (outcome.kind) {
-      case "relay":
-        if (!outcome.isSame) this.#stream.down.inject(writeAck(this.#namespace, outcome.h));
-        this.#stream.session?.requestAcks();
-        return outcome.isSame;
-      case "pass":
-        return true;
-      case "drop":
-      case "ignore":
-        return false;
-      case "malformed":
-        this.#stream.breach("server", "ack-malformed");
-        return false;
-      case "too-high":
-        this.#stream.breach("server", "ack-too-high");
-        return false;
       default:
         return outcome satisfies never;
     }
