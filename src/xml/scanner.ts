@@ -143,9 +143,29 @@ class Scanner {
     this.#code.unpack();
   }
 
+  /** Without loops: the two directions of a link have limits of their own, so this comes with every other chunk. */
   #setLimits(limits: FramerLimits): void {
-    if (!limitNames.every((name) => Math.min(limits[name], MOST) <= this.#room[name])) this.#makeRoom(limits);
-    for (const [index, name] of limitNames.entries()) this.#memory.limits[index] = Math.min(limits[name], MOST);
+    const maxFrameBytes = Math.min(limits.maxFrameBytes, MOST);
+    const maxDepth = Math.min(limits.maxDepth, MOST);
+    const maxAttributes = Math.min(limits.maxAttributes, MOST);
+    const maxNameBytes = Math.min(limits.maxNameBytes, MOST);
+    const maxChildren = Math.min(limits.maxChildren, MOST);
+    const room = this.#room;
+    if (
+      maxFrameBytes > room.maxFrameBytes ||
+      maxDepth > room.maxDepth ||
+      maxAttributes > room.maxAttributes ||
+      maxNameBytes > room.maxNameBytes ||
+      maxChildren > room.maxChildren
+    ) {
+      this.#makeRoom(limits);
+    }
+    const into = this.#memory.limits;
+    into[0] = maxFrameBytes;
+    into[1] = maxDepth;
+    into[2] = maxAttributes;
+    into[3] = maxNameBytes;
+    into[4] = maxChildren;
     this.#limits = limits;
   }
 
