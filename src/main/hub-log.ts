@@ -4,12 +4,13 @@ import type { HubEvent } from "../session/index.js";
 
 /** One line for what an operator may have to act on. A delegated request that ends well is counted only. */
 export function logHubEvent(log: Logger, event: HubEvent): void {
+  if (event.kind === "delegation") {
+    logDelegation(log, event);
+    return;
+  }
   const { kind, ...details } = event;
   const line = { event: kind, ...details };
   switch (event.kind) {
-    case "delegation":
-      logDelegation(log, event);
-      break;
     case "resumption":
       log.debug(line, "a stream was to be resumed");
       break;
@@ -28,9 +29,12 @@ export function logHubEvent(log: Logger, event: HubEvent): void {
 }
 
 function logDelegation(log: Logger, event: HubEvent & { readonly kind: "delegation" }): void {
+  const isAnswered = event.outcome === "result" || event.outcome === "error";
+  // Every answered request comes here: nothing is made for a line that is not written.
+  if (isAnswered && !log.isLevelEnabled("debug")) return;
   const { kind, connection, ...details } = event;
   const line = { event: kind, ...(connection === "" ? {} : { connection }), ...details };
-  if (event.outcome === "result" || event.outcome === "error") {
+  if (isAnswered) {
     log.debug(line, "a delegated request was answered");
     return;
   }

@@ -111,11 +111,10 @@ export class DelegationMetrics {
 
   /** Which rules there are from now on. Samples of others are forgotten. */
   configure(rules: readonly RuleName[]): void {
-    for (const { domain, rule, entity } of this.#rules)
-      if (!rules.some((one) => one.domain === domain && one.rule === rule && one.entity === entity))
-        this.#duration.remove(domain, rule, entity);
-    this.#rules = rules;
     const known = new Set(rules.map(({ domain, rule, entity }) => [domain, rule, entity].join("\n")));
+    for (const { domain, rule, entity } of this.#rules)
+      if (!known.has([domain, rule, entity].join("\n"))) this.#duration.remove(domain, rule, entity);
+    this.#rules = rules;
     const entities = new Set(this.#entities());
     // A late reply belongs to no rule any more: its labels are empty.
     this.#outcomes.retain((domain, rule, entity) => rule === "" || known.has([domain, rule, entity].join("\n")));
