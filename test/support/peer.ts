@@ -144,8 +144,16 @@ export class Peer {
 
 const running = new Set<Peer>();
 
+const folders = new Set<string>();
+
+// The test runner ends its workers by a signal, which alone would skip what is to be done at the end.
+process.once("SIGTERM", () => {
+  process.exit(0);
+});
+
 process.on("exit", () => {
   for (const peer of running) peer.kill();
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
 function tiedToUs(command: readonly string[]): readonly string[] {
@@ -228,9 +236,11 @@ export async function untilListening(port: number, peer: Peer): Promise<void> {
   await withDeadline(listening, 10_000, () => `nobody listens on port ${String(port)}.\n${peer.tail()}`);
 }
 
-/** A new folder for one program or one test. */
+/** A new folder for one program or one test; gone with the program, or with the test process. */
 export function temporaryFolder(name: string): string {
-  return mkdtempSync(join(tmpdir(), `caesura-${name}-`));
+  const folder = mkdtempSync(join(tmpdir(), `caesura-${name}-`));
+  folders.add(folder);
+  return folder;
 }
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
