@@ -66,8 +66,16 @@ export class ListenerCounters {
   }
 }
 
-/** Which limit keeps a connection out. */
-export const refusals = ["connections", "connections_per_address"] as const;
+/** Which limit keeps a connection out, or what is wrong with how it begins where a PROXY header must come first. */
+export const refusals = [
+  "connections",
+  "connections_per_address",
+  "proxy_untrusted",
+  "proxy_missing",
+  "proxy_malformed",
+  "proxy_truncated",
+  "proxy_timeout",
+] as const;
 export type Refusal = (typeof refusals)[number];
 
 const closeReasons = [
@@ -210,7 +218,7 @@ export class RelayMetrics {
     families.counter(
       {
         name: "caesura_connections_rejected_total",
-        help: "Connections that a listener refused, by the limit that was reached",
+        help: "Connections that a listener refused, by the limit that was reached or the fault of the PROXY header",
         labels: ["listener", "reason"],
       },
       (sample) => {

@@ -9,6 +9,15 @@
  */
 export { Link, type CountingMachine, type LinkOrigin, type LinkSurroundings, type LinkTimeouts } from "./link.js";
 export { Links } from "./links.js";
+export {
+  endsOfOpened,
+  proxyHeader,
+  proxySignature,
+  unmapped,
+  type ConnectionEnds,
+  type Endpoint,
+  type ProxyVersion,
+} from "./proxy-header.js";
 export { ListenerCounters, RelayMetrics, nearLeg, type FrameCounts, type Refusal } from "./counters.js";
 export { Turns } from "./turn.js";
 export { isTrusted, tlsClientOptions, upstream, type Upstream } from "./upstream.js";

@@ -3,6 +3,9 @@ import { TLSSocket, type TLSSocketOptions } from "node:tls";
 import type { LegClosed, LegName } from "../session/index.js";
 import type { LegOwner } from "./leg-owner.js";
 import { openSocket, sentName, wrapAsClient, wrapAsServer, type Reader } from "./open-socket.js";
+import { verdicts, type Phase } from "./phase.js";
+import { endsOfAccepted, type ConnectionEnds } from "./proxy-header.js";
+import { floodBytes, PauseReason, roomBytes } from "./room.js";
 import type { Flushable } from "./turn.js";
 import { isTrusted, type Upstream } from "./upstream.js";
 
@@ -14,20 +17,6 @@ import { isTrusted, type Upstream } from "./upstream.js";
 // Memory decides the way chosen: a proxy mostly holds idle connections. Listeners are shared functions that find their
 // leg by a property of the socket, so a connection makes no closures; nothing is buffered here but the first piece of
 // a turn. Rejected: `pipe()`, which costs four kilobytes a pair and knows one reason to pause only.
-
-/** Reading stops while any of these holds. */
-export const PauseReason = { machine: 1, room: 2, flood: 4 } as const;
-export type PauseReason = (typeof PauseReason)[keyof typeof PauseReason];
-
-/** A queue of this size stops the reading of the opposite leg; it goes on when the queue is empty. */
-export const roomBytes = 64 * 1024;
-/**
- * A client that does not read is not read any more either when answers of this size wait for it: relaying alone never
- * queues as much, so these are answers to requests which it goes on sending.
- */
-export const floodBytes = 4 * roomBytes;
-
-type Phase = "connecting" | "open" | "securing" | "closing" | "gone";
 
 const legOf = Symbol("leg");
 interface LegSocket extends Socket {
@@ -65,17 +54,19 @@ export class Leg implements Flushable, Reader {
     return leg;
   }
 
-  /** Opens a connection; `legConnected` or `legClosed` follows. Bytes may be sent at once. */
-  static connecting(name: LegName, owner: LegOwner, upstream: Upstream): Leg {
+  /** Opens a connection; `legConnected` or `legClosed` follows. Bytes may be sent at once; `preface` goes before TLS. */
+  static connecting(name: LegName, owner: LegOwner, upstream: Upstream, preface?: Uint8Array): Leg {
     let isFlowing = true;
-    const leg = new Leg(name, owner, "connecting", (self) => {
-      const opening = openSocket(upstream, self);
+    const isReaching = preface !== undefined && upstream.tls === "direct";
+    const leg = new Leg(name, owner, isReaching ? "reaching" : "connecting", (self) => {
+      const opening = openSocket(upstream, self, preface);
       ({ isFlowing } = opening);
       return opening.socket;
     });
     leg.#listen(isFlowing);
     const socket = leg.#socket;
     if (socket instanceof TLSSocket) leg.#whenTrusted(socket, upstream, onConnect);
+    else if (isReaching) socket.once("connect", () => leg.#reached(upstream));
     else socket.once("connect", onConnect);
     return leg;
   }
@@ -86,6 +77,11 @@ export class Leg implements Flushable, Reader {
     // A corked piece is already counted by the socket.
     const held = this.#corked ? 0 : (this.#held?.byteLength ?? 0);
     return this.#socket.writableLength + held;
+  }
+
+  /** Of a leg that was accepted; undefined once it is gone. */
+  get ends(): ConnectionEnds | undefined {
+    return endsOfAccepted(this.#socket);
   }
 
   get isGone(): boolean {
@@ -122,6 +118,10 @@ export class Leg implements Flushable, Reader {
       this.#owner.turns.note(this, this.#owner);
       return;
     }
+    if (this.#phase === "reaching") {
+      this.#held = Buffer.concat([this.#held, bytes]);
+      return;
+    }
     if (!this.#corked) {
       this.#corked = true;
       this.#socket.cork();
@@ -132,7 +132,7 @@ export class Leg implements Flushable, Reader {
 
   flush(): void {
     const held = this.#held;
-    if (held === undefined) return;
+    if (held === undefined || this.#phase === "reaching") return;
     this.#held = undefined;
     if (this.#corked) {
       this.#corked = false;
@@ -223,22 +223,36 @@ export class Leg implements Flushable, Reader {
   #wrap(side: { readonly server: TLSSocketOptions } | { readonly client: Upstream }): void {
     const plain = this.#socket;
     if (this.#phase !== "securing" || plain.destroyed) return;
-    this.#unlisten();
-    plain.on("error", ignoreError); // the new socket reports it
     if ("server" in side) {
-      const socket = wrapAsServer(plain, side.server);
-      this.#socket = socket;
-      this.#listen();
+      const socket = this.#replace(() => wrapAsServer(plain, side.server));
       socket.once("secure", () => this.#secured(socket));
       // Before and after the handshake, a TLS socket that no tls.Server owns reports faults of TLS in this event only.
       socket.on("_tlsError", onError);
       return;
     }
     const upstream = side.client;
-    const socket = wrapAsClient(plain, upstream);
+    const socket = this.#replace(() => wrapAsClient(plain, upstream));
+    this.#whenTrusted(socket, upstream, () => this.#secured(socket));
+  }
+
+  /** The preface is out; from here on it is as if TLS had connected by itself. */
+  #reached(upstream: Upstream): void {
+    const plain = this.#socket;
+    if (this.#phase !== "reaching" || plain.destroyed) return;
+    this.#phase = "connecting";
+    const socket = this.#replace(() => wrapAsClient(plain, upstream));
+    if (this.#pauses !== 0) socket.pause();
+    this.#whenTrusted(socket, upstream, onConnect);
+    this.flush();
+  }
+
+  #replace(wrap: () => TLSSocket): TLSSocket {
+    this.#unlisten();
+    this.#socket.on("error", ignoreError); // the new socket reports it
+    const socket = wrap();
     this.#socket = socket;
     this.#listen();
-    this.#whenTrusted(socket, upstream, () => this.#secured(socket));
+    return socket;
   }
 
   #whenTrusted(socket: TLSSocket, upstream: Upstream, go: (this: LegSocket) => void): void {
@@ -299,7 +313,7 @@ export class Leg implements Flushable, Reader {
     if (this.#phase === "gone") return;
     // Node reports some faults twice.
     if (this.#verdict === undefined) this.#owner.legFailed(this, error);
-    if (this.#phase === "connecting") {
+    if (this.#phase === "connecting" || this.#phase === "reaching") {
       const isTls = this.#socket instanceof TLSSocket && !this.#socket.connecting;
       this.#fail(isTls ? "tls_failed" : "refused");
     } else this.#fail(this.#phase === "securing" ? "tls_failed" : "reset");
@@ -351,15 +365,6 @@ export class Leg implements Flushable, Reader {
     this.#deadline = undefined;
   }
 }
-
-/** What the end of a socket means when nothing else said so. */
-const verdicts: { readonly [phase in Phase]: LegClosed } = {
-  connecting: "refused",
-  securing: "tls_failed",
-  open: "end",
-  closing: "end",
-  gone: "end",
-};
 
 function onData(this: LegSocket, chunk: Buffer): void {
   this[legOf]?.received(chunk);

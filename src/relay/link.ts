@@ -13,8 +13,10 @@ import type {
 import { streamErrorConditions } from "../xmpp/index.js";
 import { nearLeg, type CountedLink, type FrameCounts, type ListenerCounters, type RelayMetrics } from "./counters.js";
 import type { LegOwner } from "./leg-owner.js";
-import { Leg, PauseReason } from "./leg.js";
+import { Leg } from "./leg.js";
 import { logLegFailure, logLinkEvent } from "./link-log.js";
+import { proxyHeader, type ConnectionEnds } from "./proxy-header.js";
+import { PauseReason } from "./room.js";
 import type { LegTraffic } from "./traffic.js";
 import type { Turns } from "./turn.js";
 import type { Upstream } from "./upstream.js";
@@ -62,10 +64,13 @@ export interface LinkOrigin {
 export class Link implements Performer, LegOwner, CountedLink {
   readonly id: string;
   readonly origin: LinkOrigin;
+  /** Where the client is: as a trusted proxy said, else as the socket has it. */
   readonly remoteAddress: string;
   /** Milliseconds of the process's clock. */
   readonly openedAt = Math.round(performance.now());
   readonly #surroundings: LinkSurroundings;
+  /** What a proxy in front said of the client's connection to it. */
+  readonly #announced: ConnectionEnds | undefined;
   readonly #near: Leg;
   readonly #machine: CountingMachine;
   #server: Leg | undefined;
@@ -79,12 +84,13 @@ export class Link implements Performer, LegOwner, CountedLink {
   /** When bytes came last, while the idle timer runs. */
   #lastBytesAt = 0;
 
-  /** Takes over `socket`. */
-  constructor(socket: Socket, origin: LinkOrigin, surroundings: LinkSurroundings) {
+  /** Takes over `socket`, which is a client's own or, where `announced` says so, that of a proxy in front of us. */
+  constructor(socket: Socket, origin: LinkOrigin, surroundings: LinkSurroundings, announced?: ConnectionEnds) {
     this.id = nextId();
     this.origin = origin;
-    this.remoteAddress = socket.remoteAddress ?? "";
+    this.remoteAddress = announced?.source.address ?? socket.remoteAddress ?? "";
     this.#surroundings = surroundings;
+    this.#announced = announced;
     this.#near = Leg.accepted(nearLeg(origin.kind), this, socket);
     surroundings.turns.begin(this);
     this.#machine = origin.openMachine(this);
@@ -146,7 +152,10 @@ export class Link implements Performer, LegOwner, CountedLink {
       return;
     }
     this.#connecting = { sinceMs: performance.now() };
-    this.#server = Leg.connecting("server", this, upstream);
+    const { proxyProtocol } = upstream;
+    const header =
+      proxyProtocol === undefined ? undefined : proxyHeader(proxyProtocol, this.#announced ?? this.#near.ends);
+    this.#server = Leg.connecting("server", this, upstream, header);
     if (this.#near.isFilled) this.#server.pause(PauseReason.room);
   }
 

@@ -22,11 +22,15 @@ export interface OpeningSocket {
 /**
  * Begins to open a connection. `secureConnect` follows on direct TLS, else `connect`, or `error` and `close`.
  *
+ * `preface` leaves before everything else, in a segment of its own as soon as the connection stands: ejabberd waits for it
+ * where it accepts, and accepts nobody else meanwhile. On direct TLS a socket without TLS is then what is opened, `connect`
+ * follows, and whoever asked wraps it.
+ *
  * Where there is no TLS and never will be, all sockets read into one buffer, out of which the bytes are copied before
  * anything else happens: Node would allocate 64 KiB for each read and shrink it, which costs a fifth of the CPU of
  * relaying small stanzas. Not copying them corrupts data under back-pressure.
  */
-export function openSocket(upstream: Upstream, reader: Reader): OpeningSocket {
+export function openSocket(upstream: Upstream, reader: Reader, preface?: Uint8Array): OpeningSocket {
   const { host, port, tls } = upstream;
   const tcp = {
     host,
@@ -38,16 +42,16 @@ export function openSocket(upstream: Upstream, reader: Reader): OpeningSocket {
   } as const;
   switch (tls) {
     case "direct": {
-      const socket = connectTls({ ...tcp, ...tlsClientOptions(upstream), ALPNProtocols: ["xmpp-client"] });
+      if (preface !== undefined) return { socket: begun(connectTcp(tcp), preface), isFlowing: true };
+      const socket = connectTls({ ...tcp, ...tlsClientOptions(upstream), ...protocolOf(upstream) });
       return { socket, isFlowing: true };
     }
     case "starttls":
-      return { socket: connectTcp(tcp), isFlowing: true };
-    case "none":
-      return {
-        socket: connectTcp({ ...tcp, onread: { buffer: readBuffer, callback: copyOut.bind(reader) } }),
-        isFlowing: false,
-      };
+      return { socket: begun(connectTcp(tcp), preface), isFlowing: true };
+    case "none": {
+      const onread = { buffer: readBuffer, callback: copyOut.bind(reader) };
+      return { socket: begun(connectTcp({ ...tcp, onread }), preface), isFlowing: false };
+    }
     default:
       return tls satisfies never;
   }
@@ -60,7 +64,18 @@ export function wrapAsServer(plain: Socket, options: TLSSocketOptions): TLSSocke
 
 /** TLS over a connection of ours; `secureConnect` follows, or `error` and `close`. */
 export function wrapAsClient(plain: Socket, upstream: Upstream): TLSSocket {
-  return connectTls({ socket: plain, ...tlsClientOptions(upstream) });
+  return connectTls({ socket: plain, ...tlsClientOptions(upstream), ...protocolOf(upstream) });
+}
+
+/** XEP-0368 §3: with direct TLS the protocol is named; with STARTTLS it is known. */
+function protocolOf({ tls }: Upstream): { readonly ALPNProtocols?: string[] } {
+  return tls === "direct" ? { ALPNProtocols: ["xmpp-client"] } : {};
+}
+
+/** Written to a socket that is not connected yet: Node keeps it for the moment at which it is. */
+function begun(socket: Socket, preface: Uint8Array | undefined): Socket {
+  if (preface !== undefined) socket.write(preface);
+  return socket;
 }
 
 /** The SNI of a client; Node documents the property, its types leave it out. */

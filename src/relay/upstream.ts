@@ -7,6 +7,7 @@ import {
   type SecureContext,
   type TLSSocket,
 } from "node:tls";
+import type { ProxyVersion } from "./proxy-header.js";
 
 /** Where a server leg leads, and how its certificate is judged. */
 export interface Upstream {
@@ -19,16 +20,18 @@ export interface Upstream {
   readonly verify: boolean;
   /** SHA-256 of the only certificate to accept, 64 lower-case hexadecimal digits; replaces trust and name. */
   readonly pinnedCertificate: string | undefined;
+  /** Whether, and how, the server is told the client's address in front of everything else. */
+  readonly proxyProtocol?: ProxyVersion | undefined;
   /** Made once for all connections; undefined where there is no TLS. */
   readonly secureContext: SecureContext | undefined;
 }
 
 /** Completes what the configuration says of a server. `ca` is PEM; undefined means the system's authorities. */
 export function upstream(server: Omit<Upstream, "secureContext"> & { readonly ca: string | undefined }): Upstream {
-  const { host, port, tls, serverName, verify, pinnedCertificate, ca } = server;
+  const { host, port, tls, serverName, verify, pinnedCertificate, proxyProtocol, ca } = server;
   const secureContext =
     tls === "none" ? undefined : createSecureContext({ minVersion: "TLSv1.2", ...(ca === undefined ? {} : { ca }) });
-  return { host, port, tls, serverName, verify, pinnedCertificate, secureContext };
+  return { host, port, tls, serverName, verify, pinnedCertificate, proxyProtocol, secureContext };
 }
 
 export function tlsClientOptions(upstream: Upstream): ConnectionOptions {
