@@ -23,22 +23,32 @@ export class Admission {
     this.#limits = limits;
   }
 
-  /** Undefined: it may come in, and `leave` must follow. */
-  enter(address: string): Refusal | undefined {
-    const { connections, connectionsPerAddress } = this.#limits;
-    if (this.#connections >= connections) return "connections";
+  /**
+   * Undefined: it may come in, and `leave` must follow. Without an address it counts for all connections only, until
+   * `identify` tells whose it is.
+   */
+  enter(address?: string): Refusal | undefined {
+    if (this.#connections >= this.#limits.connections) return "connections";
+    const refusal = address === undefined ? undefined : this.identify(address);
+    if (refusal === undefined) this.#connections++;
+    return refusal;
+  }
+
+  /** Says whose connection came in without an address. A refused one still has to leave, without an address. */
+  identify(address: string): Refusal | undefined {
+    const { connectionsPerAddress } = this.#limits;
     const network = networkOf(address);
     const others = this.#byNetwork.get(network) ?? 0;
     if (connectionsPerAddress > 0 && others >= connectionsPerAddress) return "connections_per_address";
-    this.#connections++;
     this.#byNetwork.set(network, others + 1);
     return undefined;
   }
 
-  leave(address: string): void {
+  leave(address?: string): void {
+    this.#connections--;
+    if (address === undefined) return;
     const network = networkOf(address);
     const left = (this.#byNetwork.get(network) ?? 0) - 1;
-    this.#connections--;
     if (left > 0) this.#byNetwork.set(network, left);
     else this.#byNetwork.delete(network);
   }

@@ -5,13 +5,18 @@ import {
   keepAliveMs,
   Link,
   type CountingMachine,
+  unmapped,
+  type ConnectionEnds,
   type LinkOrigin,
   type LinkSurroundings,
   type Links,
+  type Refusal,
 } from "../relay/index.js";
 import type { ListenerCounters } from "../relay/index.js";
 import type { Admission } from "./admission.js";
+import { AnnouncedSocket, type Announcement } from "./announced-socket.js";
 import type { Certificates } from "./certificates.js";
+import { TrustedNetworks, type Network } from "./trusted-networks.js";
 
 /** An address that cannot be listened on. The operator's fault; `message` says what to do. */
 export class ListenError extends Error {
@@ -47,6 +52,8 @@ export interface ListenerSettings {
   readonly tls: "starttls" | "direct" | "none";
   readonly host: string;
   readonly port: number;
+  /** Every connection begins with a PROXY header, and comes from one of these networks. */
+  readonly proxyProtocol?: { readonly from: readonly Network[] } | undefined;
 }
 
 export interface ListenerParts {
@@ -62,10 +69,15 @@ export class Listener {
   readonly #parts: ListenerParts;
   readonly #server: Server;
   #origin: LinkOrigin;
+  /** Who may say on whose behalf it connects; undefined: nobody has to. */
+  #proxies: TrustedNetworks | undefined;
+  /** Sockets whose PROXY header is being waited for. */
+  readonly #announced = new Set<AnnouncedSocket>();
 
   constructor(parts: ListenerParts, settings: ListenerSettings, counters: ListenerCounters) {
     this.#parts = parts;
     this.#origin = origin(parts, settings, counters);
+    this.#proxies = proxiesOf(settings);
     this.#server = createServer(
       { allowHalfOpen: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs },
       (socket) => this.#accept(socket),
@@ -104,31 +116,98 @@ export class Listener {
   /** Serves new connections in another way. */
   replace(settings: ListenerSettings, counters: ListenerCounters): void {
     this.#origin = origin(this.#parts, settings, counters);
+    this.#proxies = proxiesOf(settings);
   }
 
-  /** No more connections. Those that are there stay. */
+  /** No more connections. Those that are there stay; those of which nothing is known yet have not begun, and go. */
   close(): void {
     this.#server.close();
+    for (const announced of this.#announced) {
+      announced.destroy();
+      this.#parts.admission.leave();
+    }
+    this.#announced.clear();
   }
 
   #accept(socket: Socket): void {
-    const { admission, links, surroundings } = this.#parts;
+    const { admission } = this.#parts;
     const { remoteAddress } = socket;
+    const proxies = this.#proxies;
     // Reset between the kernel's accept and ours.
-    if (remoteAddress === undefined) {
-      socket.on("error", ignoreError).destroy();
-      return;
+    if (remoteAddress === undefined) socket.on("error", ignoreError).destroy();
+    else if (proxies === undefined) {
+      const refusal = admission.enter(remoteAddress);
+      if (refusal === undefined) this.#begin(socket, this.#origin);
+      else this.#refuse(socket, this.#origin, { refusal, remote: remoteAddress });
+    } else {
+      const refusal = proxies.has(remoteAddress) ? admission.enter() : "proxy_untrusted";
+      if (refusal === undefined) this.#awaitHeader(socket, remoteAddress);
+      else this.#refuse(socket, this.#origin, { refusal, remote: remoteAddress });
     }
-    const refusal = admission.enter(remoteAddress);
-    if (refusal !== undefined) {
-      this.#origin.counters.rejected.add(refusal);
-      surroundings.log.debug({ event: "rejected", listener: this.#origin.counters.name, reason: refusal }, "rejected");
-      // Nothing was read, so the peer sees an end, not a reset, and may try another address.
-      socket.on("error", ignoreError).destroy();
-      return;
-    }
-    links.add(new Link(socket, this.#origin, surroundings));
   }
+
+  /** Until the header is there the connection is nobody's: it counts, but against no address. */
+  #awaitHeader(socket: Socket, proxy: string): void {
+    const { admission, surroundings } = this.#parts;
+    const origin = this.#origin;
+    const done = (announcement: Announcement): void => {
+      this.#announced.delete(announced);
+      if (announcement.kind !== "announced") {
+        admission.leave();
+        if (announcement.kind === "refused")
+          this.#refuse(socket, origin, { refusal: announcement.reason, remote: proxy });
+        return;
+      }
+      const { ends } = announcement;
+      const remote = ends?.source.address ?? proxy;
+      const refusal = admission.identify(remote);
+      if (refusal === undefined) {
+        this.#begin(socket, origin, ends);
+        return;
+      }
+      admission.leave();
+      this.#refuse(socket, origin, { refusal, remote });
+    };
+    const announced = new AnnouncedSocket(socket, surroundings.timeouts.headerMs, done);
+    this.#announced.add(announced);
+  }
+
+  #begin(socket: Socket, origin: LinkOrigin, announced?: ConnectionEnds): void {
+    const { links, surroundings } = this.#parts;
+    links.add(new Link(socket, origin, surroundings, announced));
+  }
+
+  #refuse(
+    socket: Socket,
+    { counters }: LinkOrigin,
+    { refusal, remote }: { readonly refusal: Refusal; readonly remote: string },
+  ): void {
+    const { log } = this.#parts.surroundings;
+    counters.rejected.add(refusal);
+    const line = { event: "rejected", listener: counters.name, reason: refusal, remote: unmapped(remote) };
+    // A limit is the client's everyday life; what is wrong with the proxy in front, or in its place, is the operator's to
+    // mend, and may come with every connection.
+    if (!refusal.startsWith("proxy_")) log.debug(line, "rejected");
+    else
+      log.warn(
+        repeatable(line, { as: [line.event, line.listener, refusal, remote] }),
+        proxyTexts[refusal] ?? "rejected",
+      );
+    // Nothing was read but a header, so the peer sees an end, not a reset, and may try another address.
+    socket.on("error", ignoreError).destroy();
+  }
+}
+
+const proxyTexts: { readonly [refusal in Refusal]?: string } = {
+  proxy_untrusted: "an address that is not in proxyProtocol.from was refused",
+  proxy_missing: "a connection without PROXY header was refused",
+  proxy_malformed: "a connection with a broken PROXY header was refused",
+  proxy_truncated: "a connection ended within its PROXY header",
+  proxy_timeout: "a connection brought no PROXY header in time",
+};
+
+function proxiesOf({ proxyProtocol }: ListenerSettings): TrustedNetworks | undefined {
+  return proxyProtocol === undefined ? undefined : new TrustedNetworks(proxyProtocol.from);
 }
 
 function origin(parts: ListenerParts, settings: ListenerSettings, counters: ListenerCounters): LinkOrigin {
