@@ -1,4 +1,4 @@
-import type { AddressConfig, Config, DomainConfig } from "../config/index.js";
+import type { Config, DomainConfig, ServerComponentConfig } from "../config/index.js";
 import { upstream } from "../relay/index.js";
 import type { Upstream } from "../relay/index.js";
 import { childElements, findChild, namespaceOf } from "../xml/index.js";
@@ -212,9 +212,9 @@ function refusal(element: Element, name: string): string {
     : `it refuses ${name}: ${condition}.`;
 }
 
-function componentUpstream(address: AddressConfig, domain: string): Upstream {
+function componentUpstream(server: ServerComponentConfig, domain: string): Upstream {
   return upstream({
-    ...address,
+    ...server,
     tls: "none",
     serverName: domain,
     verify: true,

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import type { Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
-import { isTrusted, tlsClientOptions } from "../relay/index.js";
+import { endsOfOpened, isTrusted, proxyHeader, tlsClientOptions } from "../relay/index.js";
 import type { Upstream } from "../relay/index.js";
 import { Framer, FrameKind, parseElement, readHead } from "../xml/index.js";
 import type { Element, FramerLimits, FramerOptions } from "../xml/index.js";
@@ -50,9 +50,11 @@ export class Probe {
   }
 
   async open(): Promise<void> {
-    const { host, port, tls } = this.#upstream;
+    const { host, port, tls, proxyProtocol } = this.#upstream;
     const socket = connect({ host, port });
     await this.#until(socket, "connect", `${host} port ${port} cannot be reached`);
+    // Our own address rather than LOCAL or UNKNOWN, of which mod_net_proxy takes neither.
+    if (proxyProtocol !== undefined) socket.write(proxyHeader(proxyProtocol, endsOfOpened(socket)));
     if (tls === "direct") await this.secure();
     else this.#listen(socket);
   }

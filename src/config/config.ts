@@ -49,7 +49,7 @@ export interface CertificateConfig {
 export interface ServerConfig {
   readonly c2s: ServerC2sConfig;
   /** The server's component port; `undefined`: component links end here (XEP-0114). */
-  readonly component: AddressConfig | undefined;
+  readonly component: ServerComponentConfig | undefined;
 }
 
 export interface ServerC2sConfig extends AddressConfig {
@@ -62,6 +62,12 @@ export interface ServerC2sConfig extends AddressConfig {
   readonly pinnedCertificate: string | undefined;
   /** The name to send as SNI and to expect in the certificate. */
   readonly serverName: string;
+  /** `undefined`: the server is not told the client's address. */
+  readonly proxyProtocol: "v1" | "v2" | undefined;
+}
+
+export interface ServerComponentConfig extends AddressConfig {
+  readonly proxyProtocol: "v1" | "v2" | undefined;
 }
 
 /** A component that may connect for a domain. */
@@ -85,9 +91,22 @@ export interface DelegationConfig {
   readonly identities: readonly string[];
 }
 
-export type ListenerConfig =
-  | (AddressConfig & { readonly kind: "c2s"; readonly tls: "starttls" | "direct" | "none" })
-  | (AddressConfig & { readonly kind: "component"; readonly tls: "none" });
+export type ListenerConfig = ListenerAddressConfig &
+  (
+    | { readonly kind: "c2s"; readonly tls: "starttls" | "direct" | "none" }
+    | { readonly kind: "component"; readonly tls: "none" }
+  );
+
+export interface ListenerAddressConfig extends AddressConfig {
+  /** `undefined`: connections do not begin with a PROXY header. */
+  readonly proxyProtocol: { readonly from: readonly NetworkConfig[] } | undefined;
+}
+
+/** The addresses that begin with the same `prefix` bits as `address`. */
+export interface NetworkConfig {
+  readonly address: string;
+  readonly prefix: number;
+}
 
 export interface LimitsConfig {
   /** Largest stanza of an authenticated client. */

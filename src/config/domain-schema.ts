@@ -14,6 +14,13 @@ export const certificateSchema = z.strictObject({
   }),
 });
 
+const proxyProtocol = about(z.enum(["v1", "v2"]).optional(), {
+  about:
+    "Tells the server the client's address by a PROXY header of this version in front of everything else, TLS included; the server must expect it (ejabberd: `use_proxy_protocol: true`; Prosody: `mod_net_proxy`, with `v2`) and trust Caesura alone.",
+  example: "v2",
+  absent: "no PROXY header; the server sees Caesura's address as that of every client",
+});
+
 export const serverC2sSchema = z.strictObject({
   host: about(host.clone(), { about: "Address or name of the server's client port.", example: "127.0.0.1" }),
   port: about(port.clone(), { about: "The server's client port.", example: 15222, range: "1 to 65535" }),
@@ -44,11 +51,7 @@ export const serverC2sSchema = z.strictObject({
     about: "`false` takes any certificate of the server, which anybody on the way can abuse; a warning says so.",
     example: true,
   }),
-  proxyProtocol: about(z.enum(["v1", "v2"]).optional(), {
-    about: "Reserved: tells the server the client's address by a PROXY header. Not available yet, and refused.",
-    example: "v2",
-    absent: "no PROXY header",
-  }),
+  proxyProtocol,
 });
 
 export const serverComponentSchema = z.strictObject({
@@ -58,6 +61,7 @@ export const serverComponentSchema = z.strictObject({
     example: 15347,
     range: "1 to 65535",
   }),
+  proxyProtocol,
 });
 
 export const serverSchema = z.strictObject({

@@ -15,9 +15,11 @@ export type {
   DomainConfig,
   LimitsConfig,
   ListenerConfig,
+  NetworkConfig,
   LogConfig,
   LogLevel,
   ServerC2sConfig,
+  ServerComponentConfig,
   ServerConfig,
   TimeoutsConfig,
 } from "./config.js";

@@ -1,6 +1,7 @@
 import { checkHost, isLoopback, isOverlapping } from "./addresses.js";
 import type { AddressConfig, ListenerConfig } from "./config.js";
 import type { ConfigDocument } from "./document.js";
+import { proveNetworks } from "./networks.js";
 import { adminSchema, listenerSchema } from "./schema.js";
 import { asList, proved } from "./shape.js";
 import type { DocumentPath } from "./source.js";
@@ -22,7 +23,12 @@ export function proveListeners(document: ConfigDocument, at: DocumentPath, raw: 
         hint: `${twin.host} port ${twin.port} is taken above.`,
       });
     }
-    listeners.push(listener);
+    const { proxyProtocol, ...rest } = listener;
+    const from =
+      proxyProtocol === undefined
+        ? undefined
+        : proveNetworks(document, [...path, "proxyProtocol", "from"], proxyProtocol.from);
+    listeners.push({ ...rest, proxyProtocol: from === undefined ? undefined : { from } });
   }
   if (
     listeners.length > 0 &&
@@ -65,7 +71,9 @@ export function proveAdmin(
   return admin;
 }
 
-function checkExposure(document: ConfigDocument, at: DocumentPath, listener: ListenerConfig): void {
+type Exposed = Pick<ListenerConfig, "kind" | "tls" | "host">;
+
+function checkExposure(document: ConfigDocument, at: DocumentPath, listener: Exposed): void {
   if (listener.tls !== "none" || isLoopback(listener.host)) return;
   if (listener.kind === "c2s") {
     document.complain([...at, "tls"], {

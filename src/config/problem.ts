@@ -54,6 +54,8 @@ export const problemCodes = {
   "invalid-domain": "a served domain or a server name is no domain name.",
   "duplicate-domain": "two names are the same domain, once in lower case and as A-labels.",
   "invalid-host": "an address is neither an IP address nor a host name.",
+  "invalid-network": "a network is neither an address nor an address and a number of bits.",
+  "trusts-anybody": "a warning: every address may say that it is a proxy and name a client's address.",
   "address-in-use": "two listeners would share an address.",
   "cleartext-listener": "clients would be served without TLS on an address that others can reach.",
   "cleartext-component": "a warning: components connect in clear on an address that others can reach.",

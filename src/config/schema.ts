@@ -14,6 +14,24 @@ const listenerPort = about(listeningPort.clone(), {
   range: "0 to 65535",
 });
 
+const proxyProtocol = about(
+  z
+    .strictObject({
+      from: about(z.array(z.string().min(1).max(64)).min(1).max(256), {
+        about:
+          "Networks and addresses of the proxies in front, the only ones that may connect here; whoever is in them chooses the address that limits and logs go by.",
+        example: ["127.0.0.1", "10.0.0.0/8", "fd00::/8"],
+      }),
+    })
+    .optional(),
+  {
+    about:
+      "Every connection must begin with a PROXY header of version 1 or 2, as `send-proxy` and `send-proxy-v2` of HAProxy write it, which names the client's address; within `timeouts.header`, and before TLS.",
+    example: { from: ["10.0.0.0/8"] },
+    absent: "no PROXY header is read; the client's address is that of the connection",
+  },
+);
+
 export const clientListenerSchema = z.strictObject({
   kind: about(z.literal("c2s"), { about: "`c2s`: clients connect here (RFC 6120).", example: "c2s" }),
   host: listenerHost,
@@ -23,6 +41,7 @@ export const clientListenerSchema = z.strictObject({
       "`starttls`; `direct`: TLS from the first byte (XEP-0368); `none`: in clear, on a loopback address only, for tests or where TLS ends in front.",
     example: "starttls",
   }),
+  proxyProtocol,
 });
 
 export const componentListenerSchema = z.strictObject({
@@ -36,6 +55,7 @@ export const componentListenerSchema = z.strictObject({
     about: "Component links have no TLS of their own; keep them on loopback or in a private network.",
     example: "none",
   }),
+  proxyProtocol,
 });
 
 export const listenerSchema = z.discriminatedUnion("kind", [clientListenerSchema, componentListenerSchema]);
@@ -119,7 +139,8 @@ export const limitsSchema = z.strictObject({
     example: 50_000,
   }),
   connectionsPerAddress: count(0, 1_000_000, 1_000, {
-    about: "Connections at once from one address; 0 sets no limit, for listeners behind another proxy.",
+    about:
+      "Connections at once from one address, on a listener with `proxyProtocol` the client's; 0 sets no limit, for listeners behind a proxy that does not tell it.",
     example: 100,
   }),
 });
@@ -133,7 +154,7 @@ export const timeoutsSchema = z.strictObject({
     example: "10s",
   }),
   header: duration({
-    about: "From the connection to the peer's complete stream header.",
+    about: "From the connection to the peer's complete stream header; also to the end of a PROXY header.",
     least: "100ms",
     most: "5m",
     fallback: "30s",

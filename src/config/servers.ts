@@ -1,7 +1,7 @@
 import { normaliseDomain } from "../xmpp/index.js";
 import { checkHost, isLoopback, reaches } from "./addresses.js";
 import { proveAuthorities, provePin } from "./certificates.js";
-import type { AddressConfig, ListenerConfig, ServerC2sConfig } from "./config.js";
+import type { AddressConfig, ListenerConfig, ServerC2sConfig, ServerComponentConfig } from "./config.js";
 import type { ConfigDocument } from "./document.js";
 import { serverC2sSchema, serverComponentSchema } from "./domain-schema.js";
 import type { ProblemCode } from "./problem.js";
@@ -26,13 +26,6 @@ export function proveC2s(
   if (c2s === undefined) return undefined;
   const isHost = checkHost(document, [...at, "host"], c2s.host);
   checkLoop(document, at, c2s, sources.listeners);
-  if (c2s.proxyProtocol !== undefined) {
-    document.complain([...at, "proxyProtocol"], {
-      code: "not-available-yet",
-      message: "proxyProtocol is not available yet.",
-      hint: "Remove the key; the server sees Caesura's address as that of every client.",
-    });
-  }
   checkServerTls(document, at, c2s, isHost);
   const serverName = c2s.serverName === undefined ? domain : normaliseDomain(c2s.serverName);
   if (serverName === undefined && c2s.serverName !== undefined) {
@@ -47,7 +40,8 @@ export function proveC2s(
       ? undefined
       : provePin(document, [...at, "pinnedCertificate"], c2s.pinnedCertificate, sources.folder);
   if (serverName === undefined) return undefined;
-  return { host: c2s.host, port: c2s.port, tls: c2s.tls, verify: c2s.verify, ca, pinnedCertificate, serverName };
+  const { host, port, tls, verify, proxyProtocol } = c2s;
+  return { host, port, tls, verify, ca, pinnedCertificate, serverName, proxyProtocol };
 }
 
 function checkServerTls(
@@ -86,7 +80,7 @@ export function proveComponentPort(
   at: DocumentPath,
   raw: unknown,
   sources: ServerSources,
-): AddressConfig | undefined {
+): ServerComponentConfig | undefined {
   const component = raw === undefined ? undefined : proved(serverComponentSchema, raw);
   if (component === undefined) return undefined;
   if (checkHost(document, [...at, "host"], component.host) && !isLoopback(component.host)) {
@@ -97,7 +91,7 @@ export function proveComponentPort(
     });
   }
   checkLoop(document, at, component, sources.listeners);
-  return component;
+  return { host: component.host, port: component.port, proxyProtocol: component.proxyProtocol };
 }
 
 function checkLoop(

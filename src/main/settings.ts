@@ -1,4 +1,4 @@
-import type { AddressConfig, Config, DomainConfig, LimitsConfig } from "../config/index.js";
+import type { Config, DomainConfig, LimitsConfig, ServerComponentConfig } from "../config/index.js";
 import type { CertificateSource } from "../listen/index.js";
 import type { RuleName } from "../metrics/index.js";
 import { upstream, type Upstream } from "../relay/index.js";
@@ -73,9 +73,9 @@ export function upstreams(config: Config): Upstreams {
 }
 
 /** XEP-0114 knows no TLS. */
-function componentUpstream(domain: DomainConfig, address: AddressConfig): Upstream {
+function componentUpstream(domain: DomainConfig, server: ServerComponentConfig): Upstream {
   return upstream({
-    ...address,
+    ...server,
     tls: "none",
     serverName: domain.name,
     verify: true,

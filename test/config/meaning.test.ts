@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import type { ServerConfig } from "../../src/config/index.js";
 import { pem, workspace, yaml } from "./workspace.js";
 
 const domain = 'domains."capulet.lit"';
@@ -79,7 +80,8 @@ describe("the server", () => {
     ["{ host: '[::1]', port: 15222 }", "error invalid-host 6:20"],
     ["{ host: 999.1.1.1, port: 15222 }", "error invalid-host 6:20"],
     ["{ host: 127.0.0.1, port: 0 }", "error out-of-range 6:37"],
-    ["{ host: 127.0.0.1, port: 15222, proxyProtocol: v2 }", "error not-available-yet 6:59"],
+    ["{ host: 127.0.0.1, port: 15222, proxyProtocol: v3 }", "error wrong-choice 6:59"],
+    ["{ host: 127.0.0.1, port: 15222, proxyProtocol: true }", "error wrong-choice 6:59"],
     ["{ host: 127.0.0.1, port: 15222, tls: starttls, verify: false }", "warning unverified-server 6:67"],
     ["{ host: 127.0.0.1, port: 15222, tls: direct, ca: none.crt }", "error file-missing 6:61"],
     ["{ host: 127.0.0.1, port: 15222, tls: direct, ca: secret }", "error not-a-certificate 6:61"],
@@ -105,6 +107,63 @@ describe("the server", () => {
     expect(pins.slice(0, 3)).toEqual([digits, digits, digits]);
     expect(pins[3]).toMatch(/^[0-9a-f]{64}$/);
   });
+});
+
+describe("the PROXY protocol", () => {
+  const listen = (from: string): string =>
+    `[{ kind: c2s, host: 127.0.0.1, port: 5222, tls: starttls, proxyProtocol: ${from} }, { kind: component, host: 127.0.0.1, port: 5347 }]`;
+
+  test("is spoken to the server's client port and component port where they say so", () => {
+    const { server } = onlyDomain({
+      c2s: "{ host: 127.0.0.1, port: 15222, proxyProtocol: v2 }",
+      component: "component: { host: 127.0.0.1, port: 15347, proxyProtocol: v1 }",
+    });
+    expect([server.c2s.proxyProtocol, server.component?.proxyProtocol]).toEqual(["v2", "v1"]);
+    const { server: silent } = onlyDomain({});
+    expect([silent.c2s.proxyProtocol, silent.component?.proxyProtocol]).toEqual([undefined, undefined]);
+  });
+
+  test("is read from networks and single addresses, IPv6 among them", () => {
+    const text = yaml({ listen: listen("{ from: [127.0.0.1, 10.0.0.0/8, 'fd00::/8', '2001:db8::1'] }") });
+    const [clients, components] = workspace().config(text).listen;
+    expect(clients?.proxyProtocol).toEqual({
+      from: [
+        { address: "127.0.0.1", prefix: 32 },
+        { address: "10.0.0.0", prefix: 8 },
+        { address: "fd00::", prefix: 8 },
+        { address: "2001:db8::1", prefix: 128 },
+      ],
+    });
+    expect(components?.proxyProtocol).toBeUndefined();
+  });
+
+  test.each([
+    ["{ from: [localhost] }", "error invalid-network"],
+    ["{ from: [10.0.0.0/33] }", "error invalid-network"],
+    ["{ from: [10.0.0.0/08] }", "error invalid-network"],
+    ["{ from: [10.0.0.0/8/8] }", "error invalid-network"],
+    ["{ from: [10.0.0/8] }", "error invalid-network"],
+    ["{ from: [10.0.0.0/] }", "error invalid-network"],
+    ["{ from: ['fd00::/129'] }", "error invalid-network"],
+    ["{ from: ['fe80::1%eth0'] }", "error invalid-network"],
+    ["{ from: ['[::1]'] }", "error invalid-network"],
+    ["{ from: ['0.0.0.0/0'] }", "warning trusts-anybody"],
+    ["{ from: ['::/0'] }", "warning trusts-anybody"],
+    ["{ from: [] }", "error empty-value"],
+    ["{}", "error missing-key"],
+    ["true", "error wrong-type"],
+    ["{ from: [127.0.0.1], version: v1 }", "error unknown-key"],
+  ])("%s: %s", (from, finding) => {
+    const findings = workspace().findings(yaml({ listen: listen(from) }));
+    expect(findings.map((text) => text.split(" ").slice(0, 2).join(" "))).toEqual([finding]);
+    expect(findings[0]).toContain("listen[0].proxyProtocol");
+  });
+
+  function onlyDomain(parts: Parameters<typeof yaml>[0]): { readonly server: ServerConfig } {
+    const [domain] = workspace().config(yaml(parts)).domains;
+    if (domain === undefined) throw new Error("no domain");
+    return domain;
+  }
 });
 
 describe("the certificate", () => {
