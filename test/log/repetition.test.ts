@@ -86,6 +86,17 @@ describe("the bounds", () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
+  test("what was held back is not overtaken by a newer line of its name", () => {
+    const { offer, written } = recorded({ maxNames: 50, linesPerSecond: 4 });
+    for (let name = 0; name < 4; name++) offer(`fault ${String(name)}`, `f${String(name)}`);
+    offer("refused", "r1");
+    vi.advanceTimersByTime(250);
+    offer("refused", "r2");
+    expect(written.slice(4)).toEqual([]);
+    vi.advanceTimersByTime(1250);
+    expect(written.slice(4)).toEqual(["r2 (1)"]);
+  });
+
   test("who waited longest comes first, so that new names cannot starve old ones", () => {
     const { offer, written } = recorded({ maxNames: 50, linesPerSecond: 4 });
     for (let name = 0; name < 8; name++) offer(`fault ${String(name)}`, `f${String(name)}`);
