@@ -204,6 +204,18 @@ function isCi(): boolean {
 
 /** A port of the loopback that nobody listens on at this moment. */
 export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = await unusedPort();
+    // The kernel may give the same one twice; whoever was given it first may not have opened it yet.
+    if (given.has(port)) continue;
+    given.add(port);
+    return port;
+  }
+}
+
+const given = new Set<number>();
+
+async function unusedPort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer();
     server.once("error", reject);
