@@ -14,6 +14,7 @@ import { stanzaBytes } from "./errors.js";
 import type { LinkFaultCode } from "./faults.js";
 import { faultEvent, LINK_FAULTS } from "./faults.js";
 import type { Hub, LinkStats } from "./hub.js";
+import { Liveness } from "./liveness.js";
 import { LocalHandshake } from "./local-handshake.js";
 import type { LegClosed, LegName, LinkMachine, LinkTimer, Performer } from "./performer.js";
 import { conditionOf } from "./negotiation-events.js";
@@ -49,6 +50,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
   #handshake: LocalHandshake | undefined;
   #isRelayed = true;
   #requests: ComponentRequests | undefined;
+  #liveness: Liveness | undefined;
   #isShuttingDown = false;
 
   constructor(hub: Hub, performer: Performer) {
@@ -84,18 +86,17 @@ export class ComponentLink implements LinkMachine, LinkStats {
 
   bytes(leg: LegName, chunk: Buffer): void {
     if (this.#teardown.hasEnded) return;
+    if (leg === "component") this.#liveness?.settled();
     (leg === "server" ? this.#down : this.#up).feed(chunk);
   }
 
   finished(leg: LegName): void {
     if (this.#teardown.hasEnded) return;
-    if (leg === "server" && this.#phase === "connecting") this.#serverUnreachable();
-    else if (leg === "component" && this.#phase === "connecting") this.#teardown.end("client_lost");
-    else {
-      // Replies cannot come any more, or wrappers cannot be sent: either way the entity is gone.
-      this.#componentDown();
-      this.#teardown.finished(leg);
-    }
+    // No more replies, or no more wrappers: either way the entity is gone.
+    this.#componentDown();
+    if (this.#phase !== "connecting") this.#teardown.finished(leg);
+    else if (leg === "server") this.#serverUnreachable();
+    else this.#teardown.end("client_lost");
   }
 
   closed(leg: LegName, cause: LegClosed): void {
@@ -116,9 +117,8 @@ export class ComponentLink implements LinkMachine, LinkStats {
     this.#up.release();
   }
 
-  secured(): void {
-    // XEP-0114 §3: component streams know no STARTTLS.
-  }
+  /** XEP-0114 §3: component streams know no STARTTLS. */
+  secured(): void {}
 
   timerExpired(timer: LinkTimer): void {
     if (this.#teardown.hasEnded) return;
@@ -160,6 +160,11 @@ export class ComponentLink implements LinkMachine, LinkStats {
     // It asks and asks and does not read the answers; what others may send to it stops at the limit.
     if (this.queuedBytes > 2 * this.#hub.limits.entityQueueBytes) this.#teardown.end("slow_peer");
     else this.#down.inject(stanzaBytes(stanza, NS.component));
+  }
+
+  /** Somebody else has this component's secret: is this one still there? */
+  challenge(): void {
+    this.#liveness?.probe();
   }
 
   judge(pump: Pump, kind: Kind, bytes: Buffer, start: number, end: number): boolean {
@@ -251,8 +256,8 @@ export class ComponentLink implements LinkMachine, LinkStats {
   #checkHandshake(digest: string): void {
     if (this.#handshake?.isValid(digest) !== true) {
       this.#breach("component", "handshake-digest");
-    } else if (this.#hub.hasEntity(this.#component)) {
-      // protocol.md D83: the first connection is believed to be alive; a keepalive finds out if it is not.
+    } else if (this.#hub.challengeEntity(this.#component)) {
+      // protocol.md D83: the first connection is believed to be alive, until it does not answer.
       this.#breach("component", "component-conflict");
     } else {
       this.#performer.send("component", Buffer.from("<handshake/>"));
@@ -268,6 +273,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
     this.#performer.clearTimer("authentication");
     this.#performer.setTimer("idle");
     this.#requests = new ComponentRequests(this.#hub, this);
+    this.#liveness = new Liveness(this.#hub, this, domain.name, this.#teardown);
     this.#performer.report({ kind: "authenticated", domain: domain.name });
     this.#hub.entityUp(this);
   }
@@ -362,7 +368,6 @@ export class ComponentLink implements LinkMachine, LinkStats {
   }
 
   #leave(): void {
-    // The server may believe that the component comes back; the component is told why it must.
     this.#teardown.leave("system-shutdown", "shutdown", this.#ownHeader());
   }
 
@@ -378,6 +383,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
   #endOfLink(): void {
     this.#up.flush();
     this.#down.flush();
+    this.#liveness?.settled();
     this.#componentDown();
     this.#up.stop();
     this.#down.stop();

@@ -2,7 +2,6 @@ import type { DelegationRule, RefusalCode } from "../rules/index.js";
 import { RuleTable } from "../rules/index.js";
 import type { Element } from "../xml/index.js";
 import { writtenLength } from "../xml/index.js";
-import { parseJid } from "../xmpp/index.js";
 import { Advertising } from "./advertising.js";
 import { Alarms } from "./alarms.js";
 import { ClientLink } from "./client-link.js";
@@ -16,7 +15,7 @@ import type { DelegationOutcome, HubEnvironment, HubStats } from "./hub-types.js
 import type { LinkMachine, Performer } from "./performer.js";
 import type { FrameCounts } from "./pump.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
-import { attributesOf } from "./requests.js";
+import { attributesOf, unavailable } from "./requests.js";
 import { Sessions } from "./sessions.js";
 import { routeFromComponent } from "./routing.js";
 import type { DomainSettings, LinkLimits } from "./settings.js";
@@ -157,6 +156,13 @@ export class Hub {
       if (domain.mayMatch(childNamespaceHash, childCount)) return true;
     }
     return false;
+  }
+
+  /** Whether a component is connected already. If so, it has to show that it is. */
+  challengeEntity(component: string): boolean {
+    const link = this.#entities.get(component);
+    link?.challenge();
+    return link !== undefined;
   }
 
   hasEntity(entity: string): boolean {
@@ -384,14 +390,4 @@ export class Hub {
       }
     }
   }
-}
-
-/** Without an address a request meant the sender's own account, which is who answers (protocol.md R3). */
-function unavailable(request: DelegatedRequest): Element {
-  const { id, from } = request;
-  const answering = request.to ?? parseJid(from)?.bare() ?? from;
-  return stanzaError(
-    { name: "iq", id, to: from, from: answering },
-    { type: "cancel", condition: "service-unavailable" },
-  );
 }

@@ -1,6 +1,8 @@
 import type { DelegationRule, Request } from "../rules/index.js";
 import type { Element } from "../xml/index.js";
 import { childElements, namespaceOf } from "../xml/index.js";
+import { parseJid } from "../xmpp/index.js";
+import { stanzaError } from "./errors.js";
 
 /** Who asked: a c2s stream, or a stanza of a component. The answer goes to that very stream and no other (D36). */
 export interface Requester {
@@ -44,4 +46,16 @@ export function attributesOf(stanza: Element): {
 } {
   const { type, id, to, from } = stanza.attrs as Record<string, string | undefined>;
   return { type, id, to, from };
+}
+
+/**
+ * The answer to a request that its managing entity did not answer (protocol.md D33). Without an address a request meant the sender's own account, which is who answers (protocol.md R3).
+ */
+export function unavailable(request: DelegatedRequest): Element {
+  const { id, from } = request;
+  const answering = request.to ?? parseJid(from)?.bare() ?? from;
+  return stanzaError(
+    { name: "iq", id, to: from, from: answering },
+    { type: "cancel", condition: "service-unavailable" },
+  );
 }

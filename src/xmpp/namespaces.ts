@@ -40,6 +40,8 @@ export const NS = {
   /** XEP-0198 v1.6; the second is what servers kept for older clients. */
   sm3: "urn:xmpp:sm:3",
   sm2: "urn:xmpp:sm:2",
+  /** XEP-0199 §4. */
+  ping: "urn:xmpp:ping",
   /** XEP-0203 §3. */
   delay: "urn:xmpp:delay",
   /** XEP-0297 §3. */

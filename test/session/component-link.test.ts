@@ -163,9 +163,30 @@ describe("a component link that ends here", () => {
     const first = w.component();
     shake(first);
     const second = w.component();
+    first.forget();
     shake(second);
     expect(second.take("component")).toContain("<conflict ");
+    // The first is asked whether it is still there, and is.
+    expect(first.take("component")).toContain('<ping xmlns="urn:xmpp:ping"/>');
+    first.near(" ");
+    w.advance(20_000);
+    expect(first.endReason).toBeUndefined();
     first.machine.closed("component", "reset");
+    const third = w.component();
+    shake(third);
+    expect(third.take("component")).toContain("<handshake/>");
+  });
+
+  test("gives way to a second connection when it does not answer any more (D83)", () => {
+    const w = world();
+    const first = w.component();
+    shake(first);
+    shake(w.component());
+    w.advance(9_999);
+    expect(first.endReason).toBeUndefined();
+    w.advance(1);
+    expect(first.endReason).toBe("timeout");
+    expect(w.timers).toBe(0);
     const third = w.component();
     shake(third);
     expect(third.take("component")).toContain("<handshake/>");

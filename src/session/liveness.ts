@@ -1,0 +1,51 @@
+import { Element } from "../xml/index.js";
+import { NS } from "../xmpp/index.js";
+import type { ComponentLink } from "./component-link.js";
+import type { Hub } from "./hub.js";
+import type { Teardown } from "./teardown.js";
+
+/** How long a component has to answer, when another one with its name and its secret is at the door. */
+const ANSWER_MS = 10_000;
+
+/**
+ * Finds out whether a component whose link ends here is still there. A host that lost its power says nothing, and TCP takes
+ * a quarter of an hour to notice; until then its successor would be refused with `conflict` (protocol.md D83).
+ *
+ * Source  XEP-0199 §4.3: any answer to a ping is a sign of life, an error too.
+ */
+export class Liveness {
+  readonly #hub: Hub;
+  readonly #link: ComponentLink;
+  readonly #domain: string;
+  readonly #teardown: Teardown;
+  #alarm: number | undefined;
+
+  constructor(hub: Hub, link: ComponentLink, domain: string, teardown: Teardown) {
+    this.#hub = hub;
+    this.#link = link;
+    this.#domain = domain;
+    this.#teardown = teardown;
+  }
+
+  probe(): void {
+    if (this.#alarm !== undefined) return;
+    const ping = new Element("iq", {
+      type: "get",
+      from: this.#domain,
+      to: this.#link.component,
+      id: this.#hub.newId(),
+    });
+    ping.c("ping", { xmlns: NS.ping });
+    this.#link.deliver(ping);
+    this.#alarm = this.#hub.alarms.set(ANSWER_MS, () => {
+      this.#alarm = undefined;
+      this.#teardown.end("timeout");
+    });
+  }
+
+  /** Bytes came, or the link is over. */
+  settled(): void {
+    if (this.#alarm !== undefined) this.#hub.alarms.cancel(this.#alarm);
+    this.#alarm = undefined;
+  }
+}
