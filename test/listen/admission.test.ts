@@ -28,6 +28,21 @@ describe("admission", () => {
     expect(admission.enter("192.0.2.2")).toBeUndefined();
   });
 
+  test("a connection without an address counts for all until it is known whose it is", () => {
+    const admission = new Admission({ connections: 2, connectionsPerAddress: 1 });
+    expect(admission.enter()).toBeUndefined();
+    expect(admission.enter()).toBeUndefined();
+    expect(admission.enter()).toBe("connections");
+    expect(admission.identify("192.0.2.1")).toBeUndefined();
+    expect(admission.identify("192.0.2.1")).toBe("connections_per_address");
+    admission.leave();
+    expect(admission.enter("192.0.2.1")).toBe("connections_per_address");
+    admission.leave("192.0.2.1");
+    expect(admission.enter("192.0.2.1")).toBeUndefined();
+    expect(admission.enter("192.0.2.2")).toBeUndefined();
+    expect(admission.enter("192.0.2.3")).toBe("connections");
+  });
+
   test("new limits hold for those who come later", () => {
     const admission = new Admission({ connections: 1, connectionsPerAddress: 0 });
     admission.enter("192.0.2.1");

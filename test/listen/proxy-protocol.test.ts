@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { maxBlockBytes, ProxyHeaderReader, type HeaderOutcome } from "../../src/listen/proxy-protocol.js";
 import { proxyHeader, type ConnectionEnds } from "../../src/relay/index.js";
@@ -25,7 +25,7 @@ function block(command: number, family: number, content: Buffer | string, announ
 }
 
 const addresses4 = "c0000201c0000209dc041466";
-const addresses6 = "20010db8000000000000000000000001" + "20010db8000000000000000000000009" + "0000ffff";
+const addresses6 = ["20010db8000000000000000000000001", "20010db8000000000000000000000009", "0000ffff"].join("");
 
 /** What a reader says of chunks, and how many of them it took. */
 function outcomeOf(chunks: readonly Buffer[]): HeaderOutcome & { readonly rest?: Buffer } {
@@ -53,7 +53,7 @@ describe("a header, however it is cut, with what comes behind it", () => {
     ["v2 TCP6", block(0x21, 0x21, addresses6), juliet],
     ["v2 of datagrams", block(0x21, 0x12, addresses4), romeo],
     ["v2 of datagrams over IPv6", block(0x21, 0x22, addresses6), juliet],
-    ["v2 with extensions", block(0x21, 0x11, `${addresses4}0400020000` + "030004a9b87e8f"), romeo],
+    ["v2 with extensions", block(0x21, 0x11, `${addresses4}0400020000030004a9b87e8f`), romeo],
     ["v2 with what is no extension", block(0x21, 0x21, `${addresses6}ff`), juliet],
     ["v2 LOCAL", block(0x20, 0x00, ""), undefined],
     ["v2 LOCAL with addresses", block(0x20, 0x11, addresses4), undefined],

@@ -9,6 +9,7 @@ import {
   RelayMetrics,
   Turns,
   upstream,
+  type ConnectionEnds,
   type CountingMachine,
   type LinkOrigin,
   type LinkTimeouts,
@@ -108,6 +109,8 @@ export interface RigOptions {
   readonly tlsOptions?: TLSSocketOptions;
   /** How the server leg is secured. */
   readonly server?: Partial<Parameters<typeof upstream>[0]>;
+  /** What a proxy in front said of the client. */
+  readonly announced?: ConnectionEnds;
   /** Whether the peer reads from the start. */
   readonly frozen?: boolean;
 }
@@ -168,7 +171,7 @@ export class Rig {
       },
     };
     this.#front = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => {
-      this.#link = new Link(socket, origin, surroundings);
+      this.#link = new Link(socket, origin, surroundings, options.announced);
       this.links.add(this.#link);
     });
   }
