@@ -68,14 +68,15 @@ describe.skipIf(cannotRun("prosody", "openssl"))("a managing entity that answers
     },
   );
 
-  test.each(["juliet@capulet.lit", undefined])(
-    "an absent from in the reply of the own account is filled in, to=%s (XEP-0355 §4.3, example 4)",
+  test.each(["juliet@capulet.lit", "romeo@capulet.lit", "capulet.lit", undefined])(
+    "an absent from in the reply is filled in with what the request was addressed to, %s (XEP-0355 §4.3, example 4)",
     async (to) => {
       const entity = await scene.entity();
       const juliet = await scene.login("juliet");
       juliet.send(verseIq("f1", to));
       entity.answer(await entity.request(), { innerFrom: null });
-      expect((await juliet.answer("f1")).element.attrs).toMatchObject({ type: "result", from: "juliet@capulet.lit" });
+      const { element } = await juliet.answer("f1");
+      expect(element.attrs).toMatchObject({ type: "result", from: to ?? "juliet@capulet.lit" });
     },
   );
 
