@@ -17,6 +17,8 @@ export interface Behind {
   readonly componentPort?: number;
   /** Further keys of `server.c2s`: `tls`, `ca`, … */
   readonly c2s?: Settings;
+  /** Further keys of `server.component`. */
+  readonly component?: Settings;
 }
 
 export interface CaesuraOptions {
@@ -26,6 +28,8 @@ export interface CaesuraOptions {
   readonly components?: Readonly<Record<string, string>>;
   /** `capulet.lit` when absent; each gets a certificate of its own and the same server. */
   readonly domains?: readonly string[];
+  /** `proxyProtocol` of each listener. */
+  readonly proxyProtocol?: Settings;
   /** Further top-level keys: `limits`, `timeouts`, … */
   readonly more?: Settings;
   /** A line of bash that starts it, in which `"$@"` is the command. */
@@ -186,7 +190,7 @@ function write({ folder, ports, certificates }: Prepared, options: CaesuraOption
   const server =
     behind.componentPort === undefined
       ? { c2s }
-      : { c2s, component: { host: "127.0.0.1", port: behind.componentPort } };
+      : { c2s, component: { host: "127.0.0.1", port: behind.componentPort, ...behind.component } };
   const secrets = Object.entries(components ?? {}).map(([jid, secret]) => {
     const secretFile = join(folder, `${jid}.secret`);
     writeFileSync(secretFile, `${secret}\n`, { mode: 0o600 });
@@ -202,14 +206,15 @@ function write({ folder, ports, certificates }: Prepared, options: CaesuraOption
     },
   ]);
   const host = "127.0.0.1";
+  const announced = options.proxyProtocol === undefined ? {} : { proxyProtocol: options.proxyProtocol };
   const settings = {
     version: 1,
     domains: Object.fromEntries(domains),
     listen: [
-      { kind: "c2s", host, port: ports.starttls, tls: "starttls" },
-      { kind: "c2s", host, port: ports.direct, tls: "direct" },
-      { kind: "c2s", host, port: ports.clear, tls: "none" },
-      { kind: "component", host, port: ports.component },
+      { kind: "c2s", host, port: ports.starttls, tls: "starttls", ...announced },
+      { kind: "c2s", host, port: ports.direct, tls: "direct", ...announced },
+      { kind: "c2s", host, port: ports.clear, tls: "none", ...announced },
+      { kind: "component", host, port: ports.component, ...announced },
     ],
     admin: { host, port: ports.admin },
     log: { level: "debug" },

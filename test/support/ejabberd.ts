@@ -6,6 +6,8 @@ export interface EjabberdOptions {
   readonly domain?: string;
   readonly users?: Readonly<Record<string, string>>;
   readonly components?: Readonly<Record<string, string>>;
+  /** Both ports expect to be told the client's address. */
+  readonly expectsProxyHeader?: boolean;
 }
 
 export interface Ejabberd {
@@ -28,10 +30,12 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
   mkdirSync(spool);
   const config = join(folder, "ejabberd.yml");
   const components = options.components ?? {};
+  const proxy = options.expectsProxyHeader === true ? { use_proxy_protocol: true } : {};
   const service = {
     port: componentPort,
     ip: "127.0.0.1",
     module: "ejabberd_service",
+    ...proxy,
     hosts: Object.fromEntries(Object.entries(components).map(([jid, password]) => [jid, { password }])),
   };
   // YAML holds JSON.
@@ -39,7 +43,7 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
     loglevel: "info",
     hosts: [domain],
     listen: [
-      { port: c2sPort, ip: "127.0.0.1", module: "ejabberd_c2s", max_stanza_size: 262_144, access: "c2s" },
+      { port: c2sPort, ip: "127.0.0.1", module: "ejabberd_c2s", max_stanza_size: 262_144, access: "c2s", ...proxy },
       ...(Object.keys(components).length === 0 ? [] : [service]),
     ],
     access_rules: { c2s: { allow: "all" } },

@@ -8,15 +8,21 @@ export interface HaproxyOptions {
   readonly targetPort: number;
   /** TLS ends at HAProxy with this certificate; absent: bytes are forwarded as they are. */
   readonly certificate?: Certificate;
+  /** Tells the target the client's address, and asks it every now and then whether it lives. */
+  readonly sends?: "send-proxy" | "send-proxy-v2";
+  /** Expects to be told the client's address. */
+  readonly accepts?: boolean;
 }
 
 export interface Haproxy {
+  /** Logs each connection that ended, with the client's address first. */
+  readonly peer: Peer;
   readonly port: number;
   stop(): Promise<void>;
 }
 
 /** Starts HAProxy as a plain forwarder of connections, or one that ends TLS. */
-export async function startHaproxy({ targetPort, certificate }: HaproxyOptions): Promise<Haproxy> {
+export async function startHaproxy({ targetPort, certificate, sends, accepts }: HaproxyOptions): Promise<Haproxy> {
   const folder = temporaryFolder("haproxy");
   const port = await freePort();
   let tls = "";
@@ -25,19 +31,25 @@ export async function startHaproxy({ targetPort, certificate }: HaproxyOptions):
     writeFileSync(both, `${certificate.pem}${readFileSync(certificate.keyFile, "utf8")}`, { mode: 0o600 });
     tls = ` ssl crt ${both}`;
   }
+  const accept = accepts === true ? " accept-proxy" : "";
+  // What it says in a check of its own accord is LOCAL, or in version 1 its own address.
+  const send = sends === undefined ? "" : ` ${sends} check inter 100ms`;
   const config = join(folder, "haproxy.cfg");
   writeFileSync(
     config,
     `global
   nbthread 1
+  log stdout format raw local0
 defaults
+  log global
+  log-format "connection from %ci:%cp to %fi:%fp ended"
   mode tcp
   timeout connect 5s
   timeout client 60s
   timeout server 60s
 listen xmpp
-  bind 127.0.0.1:${String(port)}${tls}
-  server caesura 127.0.0.1:${String(targetPort)}
+  bind 127.0.0.1:${String(port)}${accept}${tls}
+  server target 127.0.0.1:${String(targetPort)}${send}
 `,
   );
   const peer = await Peer.start({
@@ -48,5 +60,5 @@ listen xmpp
     isReady: () => true,
   });
   await untilListening(port, peer);
-  return { port, stop: () => peer.stop() };
+  return { peer, port, stop: () => peer.stop() };
 }

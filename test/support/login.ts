@@ -15,6 +15,8 @@ export interface LoginOptions {
   readonly ca?: string;
   /** `xml:lang` of the stream. */
   readonly lang?: string;
+  /** An address of the loopback, 127.0.0.1 when absent. */
+  readonly localAddress?: string;
   /** False: TLS is not told the domain, as many clients do with STARTTLS. */
   readonly namesDomain?: boolean;
 }
@@ -44,7 +46,7 @@ export async function authenticate(options: LoginOptions): Promise<XmppStream> {
   const { port, user, ca = "", transport = "clear", domain = "capulet.lit" } = options;
   const tls = { ca, servername: options.namesDomain === false ? undefined : domain };
   const header = clientHeader(domain, options.lang);
-  const stream = await XmppStream.connect(port, transport === "direct" ? tls : undefined, user);
+  const stream = await XmppStream.connect(port, transport === "direct" ? tls : undefined, user, options.localAddress);
   stream.domain = domain;
   await stream.open(header);
   let features = await stream.take((element) => element.getName() === "features", "stream features");

@@ -49,9 +49,14 @@ export class XmppStream {
     this.#listen();
   }
 
-  /** Connects to a port of the loopback; with `tls` as direct TLS. */
-  static async connect(port: number, tls?: TlsOptions, name = `port ${String(port)}`): Promise<XmppStream> {
-    const tcp = connectTcp(port, "127.0.0.1");
+  /** Connects to a port of the loopback, from any of its addresses; with `tls` as direct TLS. */
+  static async connect(
+    port: number,
+    tls?: TlsOptions,
+    name = `port ${String(port)}`,
+    localAddress = "127.0.0.1",
+  ): Promise<XmppStream> {
+    const tcp = connectTcp({ port, host: "127.0.0.1", localAddress });
     const socket = tls === undefined ? tcp : secured(tcp, tls);
     await connected(socket, tls === undefined ? "connect" : "secureConnect");
     return new XmppStream(name, tcp, socket);
