@@ -2,7 +2,8 @@ import type { NegotiationEvent, NegotiationState } from "../stream/index.js";
 import { boundJidOf } from "../stream/index.js";
 import type { NamespaceScope } from "../xml/index.js";
 import { findChild, namespaceHash, parseElement, readHead } from "../xml/index.js";
-import { NS } from "../xmpp/index.js";
+import type { Jid } from "../xmpp/index.js";
+import { NS, parseJid } from "../xmpp/index.js";
 
 const BIND_HASH = namespaceHash(NS.bind);
 const IQ_AUTH_HASH = namespaceHash(NS.iqAuth);
@@ -75,4 +76,11 @@ export class BindingWatch {
     }
     return undefined;
   }
+}
+
+/** A full JID of an account of this domain, or undefined: what a server may have bound (RFC 6120 §7.6.1). */
+export function addressIn(domain: string, address: string | undefined): Jid | undefined {
+  // A copy, because a part of the text would keep all of it in memory as long as the session lives.
+  const jid = address === undefined ? undefined : parseJid(Buffer.from(address).toString());
+  return jid?.resource === undefined || jid.local === undefined || jid.domain !== domain ? undefined : jid;
 }

@@ -90,6 +90,7 @@ export class ClientLink implements LinkMachine, LinkStats {
       this.#stream?.serverFinished();
       if (this.#phase === "open") this.#teardown.finished("server");
       else this.#serverUnreachable();
+      if (this.#clientFinished) this.#passClientFinish();
       return;
     }
     this.#clientFinished = true;

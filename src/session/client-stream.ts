@@ -6,6 +6,7 @@ import {
   lowerLimits,
   negotiate,
   readStreamHeader,
+  refusalOf,
   removeFeatures,
   sasl2SuccessOf,
 } from "../stream/index.js";
@@ -13,7 +14,7 @@ import type { Element } from "../xml/index.js";
 import { FrameKind, parseElement, readHead, serialize } from "../xml/index.js";
 import { normaliseDomain, NS, parseJid } from "../xmpp/index.js";
 import type { ClientStreamContext } from "./client-stream-context.js";
-import { BindingWatch } from "./binding-watch.js";
+import { addressIn, BindingWatch } from "./binding-watch.js";
 import type { SessionLink, SessionOwner } from "./client-session.js";
 import { ClientSession } from "./client-session.js";
 import type { LinkFaultCode, RequestFaultCode } from "./faults.js";
@@ -41,6 +42,8 @@ export class ClientStream implements SessionOwner {
   #isLeftAlone = false;
   #lang: string | undefined;
   #mayRelease = false;
+  /** What the client waits for, e.g. the outcome of SASL, will not come any more. */
+  #hasServerEnded = false;
 
   constructor(context: ClientStreamContext) {
     this.#context = context;
@@ -81,13 +84,14 @@ export class ClientStream implements SessionOwner {
     } else if (kind === FrameKind.streamEnd) {
       this.#lastWords("server-closed");
       this.#context.teardown.endSent("client");
+      this.#hasServerEnded = true;
     }
     return true;
   }
 
   /** What had to wait until no framer is at work. */
   afterBytes(): void {
-    if (!this.#mayRelease) return;
+    if (!this.#mayRelease && !this.#hasServerEnded) return;
     this.#mayRelease = false;
     this.#context.performer.resume("client");
     this.#context.up.release();
@@ -96,6 +100,8 @@ export class ClientStream implements SessionOwner {
   /** The server's leg ends. Unless the session may be resumed, now is the last time to answer what is pending. */
   serverFinished(): void {
     if (this.#session?.resumable === undefined) this.#session?.failPending("server-closed");
+    this.#hasServerEnded = true;
+    this.afterBytes();
   }
 
   /**
@@ -194,15 +200,13 @@ export class ClientStream implements SessionOwner {
   }
 
   #nonzaFromClient(bytes: Buffer, start: number, end: number): boolean {
-    const head = readHead(bytes, start, end, this.#context.up.framer.scope);
-    const { namespace, name } = head;
+    const { namespace, name } = readHead(bytes, start, end, this.#context.up.framer.scope);
     if (!isKnownNonza(namespace, name)) {
       this.#breach("client", "unknown-nonza");
       return false;
     }
-    if (namespace === NS.tls) return this.#refuse(`<failure xmlns='${NS.tls}'/>`, true);
-    // XEP-0138 §3: the feature was not offered.
-    if (namespace === NS.compress) return this.#refuse(`<failure xmlns='${NS.compress}'><setup-failed/></failure>`);
+    const refusal = refusalOf(namespace);
+    if (refusal !== undefined) return this.#refuse(refusal, namespace === NS.tls);
     if (isManagementNamespace(namespace)) {
       const element = () => parseElement(bytes, start, end, this.#context.up.framer.scope);
       return this.#managed().fromClient(name, namespace, element);
@@ -228,15 +232,10 @@ export class ClientStream implements SessionOwner {
       this.#breach("server", "unknown-nonza");
       return false;
     }
-    if (namespace === NS.streams) {
-      const element = parseElement(bytes, start, end, scope);
-      return name === "features" ? this.#features(element) : this.#streamError(element);
-    }
-    if (namespace === NS.sasl2 && name === "success") {
-      return this.#sasl2Success(parseElement(bytes, start, end, scope));
-    }
+    const element = () => parseElement(bytes, start, end, scope);
+    if (namespace === NS.streams) return name === "features" ? this.#features(element()) : this.#streamError(element());
+    if (namespace === NS.sasl2 && name === "success") return this.#sasl2Success(element());
     if (isManagementNamespace(namespace)) {
-      const element = () => parseElement(bytes, start, end, scope);
       const passes = this.#managed().fromServer(name, element);
       return (name !== "resumed" || this.#context.teardown.hasEnded || this.#step("resumed")) && passes;
     }
@@ -261,8 +260,8 @@ export class ClientStream implements SessionOwner {
   }
 
   #features(features: Element): boolean {
-    const { down } = this.#context;
-    const { limits } = this.#context.hub;
+    const { down, hub } = this.#context;
+    const { limits } = hub;
     const { maxFrameBytes } = isAuthenticated(this.#state) ? limits.authenticated : limits.unauthenticated;
     const isReduced = removeFeatures(features);
     if (!lowerLimits(features, maxFrameBytes) && !isReduced) return true;
@@ -335,6 +334,7 @@ export class ClientStream implements SessionOwner {
         this.#negotiated();
         return true;
       case "hold":
+        if (this.#hasServerEnded) return true;
         up.hold();
         performer.pause("client");
         return true;
@@ -360,9 +360,8 @@ export class ClientStream implements SessionOwner {
   #bound(address: string | undefined): void {
     const { hub, domain, performer } = this.#context;
     this.#negotiated();
-    // A copy, or a part of the text would keep all of it in memory as long as the session lives.
-    const jid = address === undefined ? undefined : parseJid(Buffer.from(address).toString());
-    if (jid?.resource === undefined || jid.local === undefined || jid.domain !== domain.name) {
+    const jid = addressIn(domain.name, address);
+    if (jid === undefined) {
       // Relayed without delegation: whose requests they would be is not known (protocol.md R2).
       performer.report(faultEvent("server", "bound-jid"));
       return;
@@ -380,7 +379,7 @@ export class ClientStream implements SessionOwner {
   }
 
   /** Answers a negotiation that was not offered; the server does not hear of it. */
-  #refuse(answer: string, isFatal = false): boolean {
+  #refuse(answer: string, isFatal: boolean): boolean {
     const { down, teardown } = this.#context;
     down.inject(Buffer.from(answer));
     if (isFatal) {

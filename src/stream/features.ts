@@ -30,6 +30,12 @@ export function removeFeatures(features: Element): boolean {
   return changed;
 }
 
+/** The answer to a negotiation that was not offered: STARTTLS behind TLS, compression (XEP-0138 §3). */
+export function refusalOf(namespace: string): string | undefined {
+  if (namespace === NS.tls) return `<failure xmlns='${NS.tls}'/>`;
+  return namespace === NS.compress ? `<failure xmlns='${NS.compress}'><setup-failed/></failure>` : undefined;
+}
+
 /**
  * Lowers what the server says it takes to what we take (XEP-0478 §3); what it does not say is not added.
  *

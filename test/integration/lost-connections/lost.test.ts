@@ -53,6 +53,24 @@ describe.skipIf(cannotRun("openssl"))("a connection that is lost", () => {
     expect(client.hasEnded ? client.received : "").not.toContain("</stream:stream></stream:stream>");
   });
 
+  test("a client that leaves while its SASL is undecided, and a server that ends, do not wait for each other", async () => {
+    const client = scene.owning(await XmppStream.connect(scene.caesura.ports.clear));
+    client.send(clientHeader("capulet.lit"));
+    const behind = scene.owning(await server.connection());
+    await behind.opened();
+    behind.send(clientHeader("capulet.lit").replace("to=", "from="));
+    client.send("<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>AGEAYg==</auth><presence/>");
+    await behind.take((element) => element.getName() === "auth");
+    behind.send(
+      "<stream:error><policy-violation xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>",
+    );
+    await client.streamEnd();
+    client.drop();
+    await behind.closed();
+    behind.finish();
+    await scene.caesura.untilMetric("caesura_connections", {}, (count) => count === 0);
+  });
+
   test("a client that half-closes still gets what the server has to say", async () => {
     const [client, behind] = await both();
     client.send("<iq type='get' id='last'><ping xmlns='urn:xmpp:ping'/></iq></stream:stream>");
