@@ -1,7 +1,7 @@
 /**
  * Two sockets coupled: what a machine asks for is done, what the sockets say is told to it.
  *
- * 1. `leg.ts` is the only file that reads and writes sockets.
+ * 1. `leg.ts` is the only file that reads and writes sockets, a PROXY header in front of a connection aside.
  * 2. A leg is read while the opposite one has room; memory stays bounded whatever a peer does or does not.
  * 3. A peer that accepts nothing within the drain deadline is closed; half-close is carried, errors are values.
  * 4. What one event writes leaves in one write.

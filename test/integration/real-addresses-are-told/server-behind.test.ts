@@ -2,6 +2,8 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { startEjabberd, type Ejabberd } from "../../support/ejabberd.js";
 import { type Haproxy, startHaproxy } from "../../support/haproxy.js";
 import { temporaryFolder, cannotRun } from "../../support/peer.js";
+import { askServers } from "../../../src/cli/online.js";
+import { workspace, yaml } from "../../config/workspace.js";
 import { makeCertificate } from "../../support/certificate.js";
 import { startProsody } from "../../support/prosody.js";
 import { entityJid, Scene, secret, verseIq, verseNs } from "../../support/scene.js";
@@ -28,6 +30,22 @@ describe.skipIf(cannotRun("ejabberdctl", "erl", "openssl", "haproxy")).each(vers
     });
     afterEach(() => scene.clear());
     afterAll(() => scene.stop());
+
+    test("and of caesura check --online", async () => {
+      const port = (number: number): string =>
+        `{ host: 127.0.0.1, port: ${String(number)}, proxyProtocol: ${proxyProtocol} }`;
+      const config = workspace().config(
+        yaml({
+          c2s: port(ejabberd.c2sPort),
+          component: `component: ${port(ejabberd.componentPort)}`,
+          components: `{ ${entityJid}: {} }`,
+          delegations: `{ ${verseNs}: { jid: ${entityJid} } }`,
+        }),
+      );
+      const findings = await askServers(config);
+      expect(findings.filter(({ severity }) => severity === "error")).toEqual([]);
+      expect(findings.map(({ port: which }) => which)).toEqual(["c2s", "component"]);
+    });
 
     test.each(["clear", "starttls", "direct"] as const)("that connect to Caesura over %s", async (transport) => {
       const entity = await scene.entity();
