@@ -186,13 +186,9 @@ export class Listener {
     counters.rejected.add(refusal);
     const line = { event: "rejected", listener: counters.name, reason: refusal, remote: unmapped(remote) };
     // A limit is the client's everyday life; what is wrong with the proxy in front, or in its place, is the operator's to
-    // mend, and may come with every connection.
+    // mend, and may come with every connection, from any address.
     if (!refusal.startsWith("proxy_")) log.debug(line, "rejected");
-    else
-      log.warn(
-        repeatable(line, { as: [line.event, line.listener, refusal, remote] }),
-        proxyTexts[refusal] ?? "rejected",
-      );
+    else log.warn(repeatable(line, { as: [line.event, line.listener, refusal] }), proxyTexts[refusal] ?? "rejected");
     // Nothing was read but a header, so the peer sees an end, not a reset, and may try another address.
     socket.on("error", ignoreError).destroy();
   }
