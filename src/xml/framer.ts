@@ -12,6 +12,8 @@ export interface FramerOptions {
   readonly limits: FramerLimits;
 }
 
+const POOLED_BYTES = 4096;
+
 /**
  * Cuts one stream into frames and refuses what is not restricted XML. Frames follow one another without a gap: each
  * byte of the stream belongs to one. White space behind `streamEnd` is reported as well.
@@ -174,7 +176,8 @@ export class Framer {
       copyBytes(held, this.#heldLength, chunk, start, end);
       return held.subarray(0, length);
     }
-    const joined = Buffer.allocUnsafe(length);
+    // Only small frames come from Node's own pool, however large a version of Node makes that: a part keeps all of it.
+    const joined = length < POOLED_BYTES ? Buffer.allocUnsafe(length) : Buffer.allocUnsafeSlow(length);
     copyBytes(joined, 0, held, 0, this.#heldLength);
     copyBytes(joined, this.#heldLength, chunk, start, end);
     returnBuffer(held);
