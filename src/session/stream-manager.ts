@@ -1,4 +1,10 @@
-import type { AckOutcome, ManagementNamespace, ResumeAttempt, ResumedOutcome } from "../stream/index.js";
+import type {
+  AckOutcome,
+  ManagementNamespace,
+  ResumeAttempt,
+  ResumedOutcome,
+  ResumptionFailure,
+} from "../stream/index.js";
 import {
   failedElement,
   inlineRequestsOf,
@@ -22,6 +28,10 @@ import type { ClientStream } from "./client-stream.js";
 import type { ManagedStream } from "./managed-stream.js";
 
 export type Attempt = ResumeAttempt<ClientSession, ClientStream>;
+interface Refusal {
+  readonly kind: "refuse";
+  readonly condition: "bad-request" | "item-not-found";
+}
 type Resumed = ResumedOutcome<ClientSession, ClientStream>;
 
 /**
@@ -89,7 +99,6 @@ export class StreamManager {
 
   /** What stands inside a client's `<authenticate/>` (XEP-0198 §9). True: the element was changed. */
   authenticate(authenticate: Element): boolean {
-    const { hub, domainName, stream } = this.#stream;
     const { resume, enable } = inlineRequestsOf(authenticate);
     if (enable !== undefined && this.#stream.takesStanzas) {
       this.#namespace = namespaceOfManagement(enable);
@@ -97,26 +106,13 @@ export class StreamManager {
       this.#early.enable();
     }
     if (resume === undefined || !this.#isOurs(attributeOf(resume, "previd"))) return false;
-    const previd = attributeOf(resume, "previd");
-    const request = {
-      domain: domainName,
-      previd,
-      h: attributeOf(resume, "h"),
-      account: undefined,
-      link: stream,
-      linkNumber: stream.number,
-    };
-    const decision = hub.sessions.resumptions.resume(request);
+    const decision = this.#askToResume(resume);
     if (decision.kind === "relay") {
-      this.#attempt = decision.attempt;
       rewriteResumption(resume, decision);
       return true;
     }
-    const condition = decision.kind === "refuse" ? decision.condition : "item-not-found";
-    if (decision.kind === "refuse") this.#attempt = decision.attempt;
-    this.#failed = failedElement(namespaceOfManagement(resume), condition);
+    this.#failed = failedElement(namespaceOfManagement(resume), decision.condition);
     withholdResume(authenticate, resume);
-    hub.sessions.report(domainName, "refused");
     return true;
   }
 
@@ -229,35 +225,39 @@ export class StreamManager {
   }
 
   #resume(namespace: ManagementNamespace, element: Element): boolean {
-    const { hub, domainName, stream, session, up, down } = this.#stream;
-    const previd = attributeOf(element, "previd");
-    if (session !== undefined && previd !== undefined && this.#isOurs(previd)) {
-      // XEP-0198 §5: instead of binding, not behind it.
-      down.inject(Buffer.from(serialize(failedElement(namespace, "unexpected-request"), NS.client)));
-      return false;
-    }
-    if (!this.#isOurs(previd)) return true;
-    const request = {
-      domain: domainName,
-      previd,
-      h: attributeOf(element, "h"),
+    const { session, up } = this.#stream;
+    if (!this.#isOurs(attributeOf(element, "previd"))) return true;
+    // XEP-0198 §5: instead of binding, not behind it.
+    if (session !== undefined) return this.#refuse(namespace, "unexpected-request");
+    const decision = this.#askToResume(element);
+    if (decision.kind !== "relay") return this.#refuse(namespace, decision.condition);
+    this.#namespace = namespace;
+    up.inject(writeResumption("resume", namespace, decision));
+    // What the client sends behind it counts for the session that is resumed, if one is.
+    this.#stream.hold();
+    return false;
+  }
+
+  /** What becomes of a `<resume/>`; what this stream asked before is not waited for any more. */
+  #askToResume(resume: Element): { readonly kind: "relay"; readonly previd: string; readonly h: number } | Refusal {
+    const { hub, domainName: domain, stream: link } = this.#stream;
+    this.#attempt?.abandon();
+    const decision = hub.sessions.resumptions.resume({
+      domain,
+      previd: attributeOf(resume, "previd"),
+      h: attributeOf(resume, "h"),
       account: undefined,
-      link: stream,
-      linkNumber: stream.number,
-    };
-    const decision = hub.sessions.resumptions.resume(request);
-    if (decision.kind === "relay") {
-      this.#attempt = decision.attempt;
-      this.#namespace = namespace;
-      up.inject(writeResumption("resume", namespace, decision));
-      // What the client sends behind it counts for the session that is resumed, if one is.
-      this.#stream.hold();
-      return false;
-    }
-    if (decision.kind === "refuse") this.#attempt = decision.attempt;
-    const condition = decision.kind === "refuse" ? decision.condition : "item-not-found";
-    down.inject(Buffer.from(serialize(failedElement(namespace, condition), NS.client)));
-    hub.sessions.report(domainName, "refused");
+      link,
+      linkNumber: link.number,
+    });
+    this.#attempt = decision.kind === "elsewhere" ? undefined : decision.attempt;
+    if (decision.kind === "relay") return decision;
+    hub.sessions.report(domain, "refused");
+    return { kind: "refuse", condition: decision.kind === "refuse" ? decision.condition : "item-not-found" };
+  }
+
+  #refuse(namespace: ManagementNamespace, condition: ResumptionFailure): boolean {
+    this.#stream.down.inject(Buffer.from(serialize(failedElement(namespace, condition), NS.client)));
     return false;
   }
 

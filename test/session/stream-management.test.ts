@@ -372,6 +372,25 @@ describe("resumption", () => {
     expect(again.take("server")).toBe(message("2"));
   });
 
+  test("that was asked for again after a failed authentication does not keep the session for ever", () => {
+    const { world } = setUp();
+    const { link, cid } = managed(world);
+    link.machine.closed("client", "reset");
+    const again = world.client();
+    again.client(clientHeader()).connected();
+    again.server(`${SERVER_HEADER}<stream:features/>`);
+    for (let at = 0; at < 3; at++) {
+      again.client(`<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'>${resume(cid, 0)}</authenticate>`);
+      again.server(
+        "<failure xmlns='urn:xmpp:sasl:2'><not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-sasl'/></failure>",
+      );
+    }
+    again.machine.closed("client", "reset");
+    world.advance(700_000);
+    expect(world.hub.stats).toMatchObject({ resumable: 0, sessions: 0 });
+    expect(world.timers).toBe(0);
+  });
+
   test("of no concern leaves the <success/> of SASL2 as it came", () => {
     const world = new World([domain([])]);
     const link = world.client();
