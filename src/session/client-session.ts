@@ -188,7 +188,7 @@ export class ClientSession implements Requester {
   /** The server's stream ends: what is pending is answered now, because nothing can be afterwards. */
   failPending(code: RequestFaultCode): void {
     if (this.#pending === undefined) return;
-    for (const request of this.#pending.keys()) this.#hub.fail(request, code);
+    for (const request of this.#pending.keys()) this.#hub.delegations.fail(request, code);
   }
 
   /** No more stanzas reach the client. Late replies are swallowed by the hub. */
@@ -196,7 +196,7 @@ export class ClientSession implements Requester {
     this.detach();
     this.#takeBackPresence();
     if (this.#pending === undefined) return;
-    for (const request of this.#pending.keys()) this.#hub.abandon(request);
+    for (const request of this.#pending.keys()) this.#hub.delegations.abandon(request);
     this.#pending = undefined;
   }
 
@@ -275,7 +275,7 @@ export class ClientSession implements Requester {
       case "refuse": {
         const { condition, errorType: type, code } = decision;
         this.#swallow(iq);
-        this.#hub.refused(this, this.domain, decision.rule, code);
+        this.#hub.delegations.refused(this, this.domain, decision.rule, code);
         const stanza = { name: "iq", id: request.id, to: this.jid.full(), from: request.to ?? this.jid.bare() };
         this.deliver(stanzaError(stanza, { type, condition }));
         return false;
@@ -284,7 +284,7 @@ export class ClientSession implements Requester {
         const { rule } = decision;
         const swallowed = this.#swallow(iq, true);
         const delegation = { iq, from: this.jid.full(), domain: this.domain, rule, lang: link.lang };
-        const sent = this.#hub.delegate(this, delegation);
+        const sent = this.#hub.delegations.delegate(this, delegation);
         if (sent === undefined) {
           if (swallowed !== undefined) this.#management?.answered(swallowed);
           return false;

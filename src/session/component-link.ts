@@ -5,21 +5,18 @@ import {
   readStreamHeader,
   writeStreamHeader,
 } from "../stream/index.js";
-import type { Element, FrameKind as Kind, XmlFault } from "../xml/index.js";
+import type { FrameKind as Kind, XmlFault } from "../xml/index.js";
 import { FrameKind, parseElement, readHead } from "../xml/index.js";
-import { normaliseDomain, NS, parseJid } from "../xmpp/index.js";
-import { ComponentRequests } from "./component-requests.js";
+import { normaliseDomain, NS } from "../xmpp/index.js";
+import { ComponentSession } from "./component-session.js";
 import type { Domain } from "./domain.js";
-import { stanzaBytes } from "./errors.js";
 import type { LinkFaultCode } from "./faults.js";
 import { faultEvent, LINK_FAULTS } from "./faults.js";
 import type { Hub, LinkStats } from "./hub.js";
-import { Liveness } from "./liveness.js";
 import { LocalHandshake } from "./local-handshake.js";
 import type { LegClosed, LegName, LinkMachine, LinkTimer, Performer } from "./performer.js";
 import { conditionOf } from "./negotiation-events.js";
 import { Pump } from "./pump.js";
-import { attributesOf } from "./requests.js";
 import { Teardown } from "./teardown.js";
 
 /**
@@ -49,8 +46,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
   /** Where the link ends here. */
   #handshake: LocalHandshake | undefined;
   #isRelayed = true;
-  #requests: ComponentRequests | undefined;
-  #liveness: Liveness | undefined;
+  #session: ComponentSession | undefined;
   #isShuttingDown = false;
 
   constructor(hub: Hub, performer: Performer) {
@@ -71,22 +67,9 @@ export class ComponentLink implements LinkMachine, LinkStats {
     return { up: this.#up.counts, down: this.#down.counts };
   }
 
-  /** The component's address, normalised. */
-  get component(): string {
-    return this.#component;
-  }
-
-  get connection(): string {
-    return this.#performer.id;
-  }
-
-  get queuedBytes(): number {
-    return this.#performer.queuedBytes("component");
-  }
-
   bytes(leg: LegName, chunk: Buffer): void {
     if (this.#teardown.hasEnded) return;
-    if (leg === "component") this.#liveness?.settled();
+    if (leg === "component") this.#session?.heard();
     (leg === "server" ? this.#down : this.#up).feed(chunk);
   }
 
@@ -145,26 +128,8 @@ export class ComponentLink implements LinkMachine, LinkStats {
   shutdown(): void {
     if (this.#teardown.hasEnded) return;
     this.#isShuttingDown = true;
-    if (this.#hub.isOwedBy(this)) this.#performer.setTimer("drain");
+    if (this.#session?.isOwed === true) this.#performer.setTimer("drain");
     else this.#leave();
-  }
-
-  /** Puts bytes, complete stanzas of this stream, into the component's stream. */
-  sendToComponent(bytes: Uint8Array): void {
-    this.#down.inject(bytes);
-  }
-
-  /** Puts a stanza, an element in any content namespace, into the component's stream. */
-  deliver(stanza: Element): void {
-    if (this.#teardown.hasEnded) return;
-    // It asks and asks and does not read the answers; what others may send to it stops at the limit.
-    if (this.queuedBytes > 2 * this.#hub.limits.entityQueueBytes) this.#teardown.end("slow_peer");
-    else this.#down.inject(stanzaBytes(stanza, NS.component));
-  }
-
-  /** Somebody else has this component's secret: is this one still there? */
-  challenge(): void {
-    this.#liveness?.probe();
   }
 
   judge(pump: Pump, kind: Kind, bytes: Buffer, start: number, end: number): boolean {
@@ -272,47 +237,30 @@ export class ComponentLink implements LinkMachine, LinkStats {
     this.#up.framer.setLimits(this.#hub.limits.trusted);
     this.#performer.clearTimer("authentication");
     this.#performer.setTimer("idle");
-    this.#requests = new ComponentRequests(this.#hub, this);
-    this.#liveness = new Liveness(this.#hub, this, domain.name, this.#teardown);
+    this.#session = new ComponentSession(this.#hub, {
+      component: this.#component,
+      domain,
+      isRelayed: this.#isRelayed,
+      up: this.#up,
+      down: this.#down,
+      performer: this.#performer,
+      teardown: this.#teardown,
+      breach: (code) => {
+        this.#breach("component", code);
+      },
+      settled: () => {
+        if (this.#isShuttingDown) this.#leave();
+      },
+    });
     this.#performer.report({ kind: "authenticated", domain: domain.name });
-    this.#hub.entityUp(this);
+    this.#hub.entityUp(this.#session);
   }
 
   #stanzaFromComponent(kind: Kind, bytes: Buffer, start: number, end: number): boolean {
-    if (this.#phase !== "authenticated" && this.#phase !== "leaving") {
-      if (this.#isRelayed) return true;
-      this.#breach("component", "stanza-before-handshake");
-      return false;
-    }
-    if (kind === FrameKind.iq && this.#takesIq(bytes, start, end)) return false;
+    if (this.#session !== undefined) return this.#session.fromComponent(kind, bytes, start, end);
     if (this.#isRelayed) return true;
-    const stanza = parseElement(bytes, start, end, this.#up.framer.scope);
-    const { from, to } = attributesOf(stanza);
-    if (to === undefined) this.#breach("component", "missing-to");
-    else if (!this.owns(from)) this.#breach("component", "component-from");
-    else this.#hub.routeFromComponent(this, stanza);
+    this.#breach("component", "stanza-before-handshake");
     return false;
-  }
-
-  /** True: the iq was the reply to a wrapper, or a request that a rule delegates. */
-  #takesIq(bytes: Buffer, start: number, end: number): boolean {
-    const { framer } = this.#up;
-    const mayMatch = this.#hub.mayMatch(framer.childNamespaceHash, framer.childCount);
-    const { attributes } = readHead(bytes, start, end, framer.scope);
-    const type = attributes.get("type");
-    if (type === "result" || type === "error") {
-      const id = attributes.get("id");
-      if (id === undefined || !this.#hub.isReply(this.#component, id)) return false;
-      const isTaken = this.#hub.reply(this, parseElement(bytes, start, end, framer.scope));
-      if (this.#isShuttingDown && !this.#hub.isOwedBy(this)) this.#leave();
-      return isTaken;
-    }
-    return mayMatch && this.#requests?.take(parseElement(bytes, start, end, framer.scope)) === true;
-  }
-
-  /** Whether an address is the component's own (protocol.md D81). */
-  owns(address: string | undefined): boolean {
-    return address !== undefined && parseJid(address)?.domain === this.#component;
   }
 
   #endFromComponent(): boolean {
@@ -360,11 +308,8 @@ export class ComponentLink implements LinkMachine, LinkStats {
   }
 
   #componentDown(): void {
-    if (this.#phase !== "authenticated") return;
-    this.#phase = "leaving";
-    this.#hub.entityDown(this);
-    this.#requests?.end();
-    this.#requests = undefined;
+    if (this.#phase === "authenticated") this.#phase = "leaving";
+    this.#session?.end();
   }
 
   #leave(): void {
@@ -383,7 +328,6 @@ export class ComponentLink implements LinkMachine, LinkStats {
   #endOfLink(): void {
     this.#up.flush();
     this.#down.flush();
-    this.#liveness?.settled();
     this.#componentDown();
     this.#up.stop();
     this.#down.stop();

@@ -1,6 +1,6 @@
 import type { Element } from "../xml/index.js";
 import { NS, parseJid } from "../xmpp/index.js";
-import type { ComponentLink } from "./component-link.js";
+import type { ComponentSession } from "./component-session.js";
 import { stanzaError } from "./errors.js";
 import type { Hub } from "./hub.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
@@ -12,23 +12,23 @@ import { attributesOf, describeRequest } from "./requests.js";
  */
 export class ComponentRequests implements Requester {
   readonly #hub: Hub;
-  readonly #link: ComponentLink;
+  readonly #component: ComponentSession;
   readonly #pending = new Set<DelegatedRequest>();
 
-  constructor(hub: Hub, link: ComponentLink) {
+  constructor(hub: Hub, component: ComponentSession) {
     this.#hub = hub;
-    this.#link = link;
+    this.#component = component;
   }
 
   get connection(): string {
-    return this.#link.connection;
+    return this.#component.connection;
   }
 
   /** True: the request was taken and is, or will be, answered. `iq` is changed if so. */
   take(iq: Element): boolean {
     const { from, to } = attributesOf(iq);
     // A component's stanza has both (XEP-0114 §3); the server closes the stream of one that speaks for others.
-    if (from === undefined || to === undefined || !this.#link.owns(from)) return false;
+    if (from === undefined || to === undefined || !this.#component.owns(from)) return false;
     const target = parseJid(to)?.domain;
     const domain = target === undefined ? undefined : this.#hub.domain(target);
     if (domain === undefined) return false;
@@ -39,8 +39,8 @@ export class ComponentRequests implements Requester {
         return false;
       case "refuse": {
         const { condition, errorType: type, code, rule } = decision;
-        this.#hub.refused(this, domain, rule, code);
-        this.#link.deliver(stanzaError({ name: "iq", id: request.id, to: from, from: to }, { type, condition }));
+        this.#hub.delegations.refused(this, domain, rule, code);
+        this.#component.deliver(stanzaError({ name: "iq", id: request.id, to: from, from: to }, { type, condition }));
         return true;
       }
       case "delegate": {
@@ -49,11 +49,11 @@ export class ComponentRequests implements Requester {
         if (this.#pending.size >= this.#hub.limits.pendingPerSession) {
           // A component's stream carries many parties, so it is not stopped for one (RFC 6120 §8.3.3.18).
           const error = { type: "wait", condition: "resource-constraint" } as const;
-          this.#hub.refused(this, domain, rule, "too-many-pending");
-          this.#link.deliver(stanzaError({ name: "iq", id: request.id, to: from, from: to }, error));
+          this.#hub.delegations.refused(this, domain, rule, "too-many-pending");
+          this.#component.deliver(stanzaError({ name: "iq", id: request.id, to: from, from: to }, error));
           return true;
         }
-        const sent = this.#hub.delegate(this, { iq, from, domain, rule, lang: undefined });
+        const sent = this.#hub.delegations.delegate(this, { iq, from, domain, rule, lang: undefined });
         if (sent !== undefined) this.#pending.add(sent);
         return true;
       }
@@ -64,12 +64,12 @@ export class ComponentRequests implements Requester {
 
   answer(request: DelegatedRequest, reply: Element): void {
     this.#pending.delete(request);
-    this.#link.deliver(reply);
+    this.#component.deliver(reply);
   }
 
   /** The component is gone; late replies are swallowed by the hub. */
   end(): void {
-    for (const request of this.#pending) this.#hub.abandon(request);
+    for (const request of this.#pending) this.#hub.delegations.abandon(request);
     this.#pending.clear();
   }
 }

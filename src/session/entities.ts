@@ -1,75 +1,82 @@
 import { EntityLink } from "../delegation/index.js";
-import type { ComponentLink } from "./component-link.js";
+import type { Carrier } from "./carrier.js";
 import type { DelegatedRequest } from "./requests.js";
 
 /** How long a reply that comes too late is still recognised, and how many of them (protocol.md D22). */
 const TOMBSTONES = { tombstones: 10_000, tombstoneMs: 600_000 };
 
-/** How many links of one component are remembered after their end. */
-const MAX_FORMER_LINKS = 8;
+/** How many streams of one entity are remembered after their end. */
+const MAX_FORMER = 8;
 
-interface FormerLink {
+interface FormerCarrier {
   readonly outstanding: EntityLink<DelegatedRequest>;
   readonly endedMs: number;
 }
 
 /**
- * The authenticated component links by the component's address, and what is outstanding at each. A reply is looked for
- * only where its request went; one that comes over another link of the same component is late.
+ * The streams of the managing entities by the address that is configured, and what is outstanding at each. A reply is
+ * looked for only where its request went; one that comes over another stream of the same entity is late.
  *
  * Some servers let a component connect more than once. The newest link is asked; the others answer what they were asked.
  */
 export class Entities {
   /** Newest last. */
-  readonly #links = new Map<string, ComponentLink[]>();
-  readonly #outstanding = new Map<ComponentLink, EntityLink<DelegatedRequest>>();
-  readonly #former = new Map<string, FormerLink[]>();
+  readonly #carriers = new Map<string, Carrier[]>();
+  readonly #outstanding = new Map<Carrier, EntityLink<DelegatedRequest>>();
+  readonly #former = new Map<string, FormerCarrier[]>();
 
-  /** The link over which a component is asked. */
-  get(component: string): ComponentLink | undefined {
-    return this.#links.get(component)?.at(-1);
+  /** The stream over which an entity is asked. */
+  get(entity: string): Carrier | undefined {
+    return this.#carriers.get(entity)?.at(-1);
   }
 
-  all(): Iterable<ComponentLink> {
+  all(): Iterable<Carrier> {
     return this.#outstanding.keys();
   }
 
-  /** What is outstanding at a link; only a link that is here has something. */
-  outstandingAt(link: ComponentLink): EntityLink<DelegatedRequest> | undefined {
-    return this.#outstanding.get(link);
+  /** What is outstanding at a stream; only one that is here has something. */
+  outstandingAt(carrier: Carrier): EntityLink<DelegatedRequest> | undefined {
+    return this.#outstanding.get(carrier);
   }
 
-  /** Whether a reply with this id answers a wrapper that went to this component, over whatever link. */
-  isReply(component: string, id: string): boolean {
+  /** Whether a reply with this id, which came over `carrier`, answers a wrapper to its entity, over whatever stream. */
+  isReply(carrier: Carrier, id: string): boolean {
     const isOurs = (outstanding: EntityLink<DelegatedRequest> | undefined) => outstanding?.isOurs(id) === true;
-    return (
-      this.#links.get(component)?.some((link) => isOurs(this.#outstanding.get(link))) === true ||
-      this.#former.get(component)?.some(({ outstanding }) => isOurs(outstanding)) === true
-    );
+    for (const entity of carrier.entities) {
+      const isKnown =
+        this.#carriers.get(entity)?.some((one) => isOurs(this.outstandingAt(one))) === true ||
+        this.#former.get(entity)?.some(({ outstanding }) => isOurs(outstanding)) === true;
+      if (isKnown) return true;
+    }
+    return false;
   }
 
-  add(link: ComponentLink): void {
-    const links = this.#links.get(link.component);
-    if (links === undefined) this.#links.set(link.component, [link]);
-    else links.push(link);
-    this.#outstanding.set(link, new EntityLink<DelegatedRequest>(link.component, TOMBSTONES));
+  add(carrier: Carrier): void {
+    for (const entity of carrier.entities) {
+      const carriers = this.#carriers.get(entity);
+      if (carriers === undefined) this.#carriers.set(entity, [carrier]);
+      else carriers.push(carrier);
+    }
+    this.#outstanding.set(carrier, new EntityLink<DelegatedRequest>(carrier.address, TOMBSTONES));
   }
 
-  /** Forgets a link and returns what was outstanding there. Undefined: it was not here. */
-  remove(link: ComponentLink, nowMs: number): EntityLink<DelegatedRequest> | undefined {
-    const outstanding = this.#outstanding.get(link);
+  /** Forgets a stream and returns what was outstanding there. Undefined: it was not here. */
+  remove(carrier: Carrier, nowMs: number): EntityLink<DelegatedRequest> | undefined {
+    const outstanding = this.#outstanding.get(carrier);
     if (outstanding === undefined) return undefined;
-    this.#outstanding.delete(link);
-    const others = (this.#links.get(link.component) ?? []).filter((other) => other !== link);
-    if (others.length > 0) this.#links.set(link.component, others);
-    else this.#links.delete(link.component);
-    this.#remember(link.component, { outstanding, endedMs: nowMs });
+    this.#outstanding.delete(carrier);
+    for (const entity of carrier.entities) {
+      const others = (this.#carriers.get(entity) ?? []).filter((other) => other !== carrier);
+      if (others.length > 0) this.#carriers.set(entity, others);
+      else this.#carriers.delete(entity);
+      this.#remember(entity, { outstanding, endedMs: nowMs });
+    }
     return outstanding;
   }
 
-  #remember(component: string, former: FormerLink): void {
-    const known = this.#former.get(component) ?? [];
+  #remember(entity: string, former: FormerCarrier): void {
+    const known = this.#former.get(entity) ?? [];
     const kept = known.filter(({ endedMs }) => former.endedMs - endedMs < TOMBSTONES.tombstoneMs);
-    this.#former.set(component, [...kept.slice(1 - MAX_FORMER_LINKS), former]);
+    this.#former.set(entity, [...kept.slice(1 - MAX_FORMER), former]);
   }
 }

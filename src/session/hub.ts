@@ -1,21 +1,20 @@
-import type { DelegationRule, RefusalCode } from "../rules/index.js";
 import { RuleTable } from "../rules/index.js";
 import type { Element } from "../xml/index.js";
 import { writtenLength } from "../xml/index.js";
 import { Advertising } from "./advertising.js";
 import { Alarms } from "./alarms.js";
+import type { Carrier } from "./carrier.js";
 import { ClientLink } from "./client-link.js";
 import { ComponentLink } from "./component-link.js";
+import type { ComponentSession } from "./component-session.js";
+import { Delegations } from "./delegations.js";
 import { Domain } from "./domain.js";
 import { Entities } from "./entities.js";
 import { stanzaError } from "./errors.js";
-import type { RequestFaultCode } from "./faults.js";
-import { REQUEST_FAULTS } from "./faults.js";
-import type { DelegationOutcome, HubEnvironment, HubStats } from "./hub-types.js";
+import type { HubEnvironment, HubStats } from "./hub-types.js";
 import type { LinkMachine, Performer } from "./performer.js";
 import type { FrameCounts } from "./pump.js";
-import type { DelegatedRequest, Requester } from "./requests.js";
-import { attributesOf, unavailable } from "./requests.js";
+import { attributesOf } from "./requests.js";
 import { Sessions } from "./sessions.js";
 import { routeFromComponent } from "./routing.js";
 import type { DomainSettings, LinkLimits } from "./settings.js";
@@ -25,20 +24,6 @@ export interface LinkStats {
   readonly frames: { readonly up: Readonly<FrameCounts>; readonly down: Readonly<FrameCounts> };
 }
 
-/** What is asked of a managing entity. */
-export interface Delegation {
-  /** The initial stanza; it becomes part of the wrapper. */
-  readonly iq: Element;
-  readonly from: string;
-  readonly domain: Domain;
-  readonly rule: DelegationRule;
-  readonly lang: string | undefined;
-}
-
-const NOT_OURS = { kind: "not-ours" } as const;
-const LATE = { kind: "late" } as const;
-const LATE_REPLY: RequestFaultCode = "late-reply";
-
 /** The domains, sessions and managing entities of one node, and the delegated requests between them. */
 export class Hub {
   readonly #env: HubEnvironment;
@@ -47,10 +32,9 @@ export class Hub {
   readonly #removed = new Map<string, Domain>();
   readonly sessions: Sessions;
   readonly alarms: Alarms;
+  readonly delegations: Delegations;
   readonly #entities = new Entities();
   readonly #advertising: Advertising;
-  /** Requests in flight, with the alarm of each, and the link that it went over. */
-  readonly #requests = new Map<DelegatedRequest, { readonly alarm: number; readonly link: ComponentLink }>();
 
   #streams = 0;
 
@@ -59,6 +43,7 @@ export class Hub {
     this.#advertising = new Advertising(env);
     this.alarms = new Alarms(env);
     this.sessions = new Sessions(env, this.alarms);
+    this.delegations = new Delegations(env, this.alarms, this.#entities);
   }
 
   /**
@@ -78,7 +63,7 @@ export class Hub {
       this.#domains.set(settings.name, domain);
       this.#removed.delete(settings.name);
     }
-    for (const link of this.#entities.all()) this.#advertising.tell(link, this.#domains);
+    for (const carrier of this.#entities.all()) this.#advertising.tell(carrier, this.#domains);
   }
 
   openClientLink(
@@ -101,7 +86,7 @@ export class Hub {
     return {
       sessions: this.sessions.size,
       resumable: this.sessions.resumptions.size,
-      pending: this.#requests.size,
+      pending: this.delegations.pending,
       entities: new Map(this.#entityStats()),
       ruleMatches: new Map([...this.#domains.values()].map(({ name, matches }) => [name, matches])),
     };
@@ -169,157 +154,22 @@ export class Hub {
     return this.#entities.get(entity) !== undefined;
   }
 
-  /** The component has proved its secret: it is told what it manages (XEP-0355 §4.2). */
-  entityUp(link: ComponentLink): void {
-    this.#entities.add(link);
-    this.#env.report({ kind: "entity-up", entity: link.component });
-    this.#advertising.tell(link, this.#domains);
+  /** The entity can be asked over this stream, and is told what it manages (XEP-0355 §4.2). */
+  entityUp(carrier: Carrier): void {
+    this.#entities.add(carrier);
+    for (const entity of carrier.entities) this.#env.report({ kind: "entity-up", entity });
+    this.#advertising.tell(carrier, this.#domains);
   }
 
-  /** The component's link is over: whatever it still owed is answered now (protocol.md D33). */
-  entityDown(link: ComponentLink): void {
-    const owed = this.#entities.remove(link, this.#env.now())?.drain(this.#env.now());
+  /** The stream is over, or leads to the entity no more: whatever is owed is answered now (protocol.md D33). */
+  entityDown(carrier: Carrier): void {
+    const owed = this.#entities.remove(carrier, this.#env.now())?.drain(this.#env.now());
     if (owed === undefined) return;
-    this.#env.report({ kind: "entity-down", entity: link.component, lost: owed.length });
-    for (const { token } of owed) this.fail(token, "entity-lost");
-  }
-
-  /**
-   * Forwards a request to its managing entity (XEP-0355 §4.3). Undefined: it could not be, and was answered at once.
-   */
-  delegate(requester: Requester, delegation: Delegation): DelegatedRequest | undefined {
-    const { iq, from, domain, rule, lang } = delegation;
-    const { id = "", to } = attributesOf(iq);
-    const outerId = this.#env.newId();
-    const request: DelegatedRequest = {
-      outerId,
-      requester,
-      from,
-      id,
-      to,
-      domain: domain.name,
-      rule,
-      startedMs: this.#env.now(),
-    };
-    domain.matches.set(rule.namespace, (domain.matches.get(rule.namespace) ?? 0) + 1);
-    const link = this.#entities.get(rule.entity);
-    const outstanding = link && this.#entities.outstandingAt(link);
-    if (link === undefined || outstanding === undefined) {
-      this.#refuse(request, "entity-absent");
-      return undefined;
+    for (const entity of carrier.entities) {
+      const lost = owed.filter(({ rule }) => rule.entity === entity).length;
+      this.#env.report({ kind: "entity-down", entity, lost });
     }
-    // protocol.md R8: looked at before it is written, because writing is what costs.
-    const length = writtenLength(iq);
-    if (length > this.limits.writtenBytes) {
-      this.#refuse(request, "request-too-large");
-      return undefined;
-    }
-    if (link.queuedBytes + length > this.limits.entityQueueBytes) {
-      this.#refuse(request, "entity-congested");
-      return undefined;
-    }
-    // protocol.md D34: nobody else ends a request that is not answered.
-    const alarm = this.alarms.set(rule.timeoutMs, () => {
-      this.fail(request, "entity-silent");
-    });
-    this.#requests.set(request, { alarm, link });
-    const innerIdIfTaken = this.#env.newId();
-    const now = request.startedMs;
-    link.sendToComponent(
-      outstanding.forward({
-        outerId,
-        innerIdIfTaken,
-        iq,
-        requester: from,
-        domain: domain.name,
-        lang,
-        rule,
-        token: request,
-        now,
-      }),
-    );
-    return request;
-  }
-
-  /** Whether an iq result or error with this id is to go through `reply`. */
-  isReply(component: string, id: string): boolean {
-    return this.#entities.isReply(component, id);
-  }
-
-  /** Whether the component has not yet replied to everything that it was asked. */
-  isOwedBy(link: ComponentLink): boolean {
-    return (this.#entities.outstandingAt(link)?.pending ?? 0) > 0;
-  }
-
-  /** An iq result or error of a component. True: it was the reply to a wrapper, and goes no further. */
-  reply(link: ComponentLink, stanza: Element): boolean {
-    const accepted = this.#entities.outstandingAt(link)?.accept(stanza, this.#env.now()) ?? NOT_OURS;
-    const { id = "" } = attributesOf(stanza);
-    const outcome = accepted.kind === "not-ours" && this.isReply(link.component, id) ? LATE : accepted;
-    switch (outcome.kind) {
-      case "not-ours":
-        return false;
-      case "late":
-        this.#env.report({
-          kind: "delegation",
-          connection: "",
-          domain: "",
-          rule: "",
-          entity: link.component,
-          outcome: "late",
-          code: LATE_REPLY,
-          seconds: 0,
-        });
-        return true;
-      case "reply":
-        if (writtenLength(outcome.reply) > 2 * this.limits.trusted.maxFrameBytes) {
-          this.#refuse(outcome.token, "reply-too-large");
-        } else this.#settle(outcome.token, outcome.type, outcome.reply);
-        return true;
-      case "breach":
-        this.#settle(outcome.token, "invalid_reply", unavailable(outcome.token), outcome.code);
-        return true;
-      case "refused":
-        this.#settle(outcome.token, "refused", unavailable(outcome.token), outcome.code);
-        return true;
-      default:
-        return outcome satisfies never;
-    }
-  }
-
-  /** Answers a request with `service-unavailable` (protocol.md D33). A later reply is swallowed. */
-  fail(request: DelegatedRequest, code: RequestFaultCode): void {
-    if (!this.#requests.has(request)) return;
-    this.#forget(request);
-    this.#refuse(request, code);
-  }
-
-  /** The requester is gone: nobody is answered, and the reply is swallowed when it comes. */
-  abandon(request: DelegatedRequest): void {
-    this.#forget(request);
-    if (!this.#remove(request)) return;
-    const code: RequestFaultCode = "requester-gone";
-    this.#report(request, REQUEST_FAULTS[code].outcome, code);
-  }
-
-  /** A request was answered with an error before it was forwarded. */
-  refused(
-    requester: Requester,
-    domain: Domain,
-    rule: DelegationRule | undefined,
-    code: RequestFaultCode | RefusalCode,
-  ): void {
-    const { namespace = "", entity = "" } = rule ?? {};
-    this.#env.report({
-      kind: "delegation",
-      connection: requester.connection,
-      domain: domain.name,
-      rule: namespace,
-      entity,
-      outcome: "refused",
-      code,
-      seconds: 0,
-    });
+    for (const { token } of owed) this.delegations.fail(token, "entity-lost");
   }
 
   /** A client's stanza for a component whose link ends here. */
@@ -343,43 +193,8 @@ export class Hub {
   }
 
   /** A stanza of a component whose link ends here. */
-  routeFromComponent(link: ComponentLink, stanza: Element): void {
-    routeFromComponent(this, link, stanza);
-  }
-
-  /** A reply that still comes is swallowed. */
-  #forget(request: DelegatedRequest): void {
-    const link = this.#requests.get(request)?.link;
-    if (link !== undefined) this.#entities.outstandingAt(link)?.abandon(request.outerId, this.#env.now());
-  }
-
-  #refuse(request: DelegatedRequest, code: RequestFaultCode): void {
-    this.#settle(request, REQUEST_FAULTS[code].outcome, unavailable(request), code);
-  }
-
-  #settle(request: DelegatedRequest, outcome: DelegationOutcome, reply: Element, code?: string): void {
-    this.#remove(request);
-    this.#report(request, outcome, code);
-    request.requester.answer(request, reply);
-  }
-
-  #remove(request: DelegatedRequest): boolean {
-    const alarm = this.#requests.get(request)?.alarm;
-    if (alarm !== undefined) this.alarms.cancel(alarm);
-    return this.#requests.delete(request);
-  }
-
-  #report(request: DelegatedRequest, outcome: DelegationOutcome, code?: string): void {
-    this.#env.report({
-      kind: "delegation",
-      connection: request.requester.connection,
-      domain: request.domain,
-      rule: request.rule.namespace,
-      entity: request.rule.entity,
-      outcome,
-      ...(code === undefined ? {} : { code }),
-      seconds: (this.#env.now() - request.startedMs) / 1000,
-    });
+  routeFromComponent(component: ComponentSession, stanza: Element): void {
+    routeFromComponent(this, component, stanza);
   }
 
   *#entityStats(): Iterable<[string, { readonly up: boolean; readonly queuedBytes: number }]> {

@@ -1,6 +1,6 @@
 import { Element } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
-import type { ComponentLink } from "./component-link.js";
+import type { ComponentSession } from "./component-session.js";
 import type { Hub } from "./hub.js";
 import type { Teardown } from "./teardown.js";
 
@@ -15,14 +15,14 @@ const ANSWER_MS = 10_000;
  */
 export class Liveness {
   readonly #hub: Hub;
-  readonly #link: ComponentLink;
+  readonly #component: ComponentSession;
   readonly #domain: string;
   readonly #teardown: Teardown;
   #alarm: number | undefined;
 
-  constructor(hub: Hub, link: ComponentLink, domain: string, teardown: Teardown) {
+  constructor(hub: Hub, component: ComponentSession, domain: string, teardown: Teardown) {
     this.#hub = hub;
-    this.#link = link;
+    this.#component = component;
     this.#domain = domain;
     this.#teardown = teardown;
   }
@@ -32,11 +32,11 @@ export class Liveness {
     const ping = new Element("iq", {
       type: "get",
       from: this.#domain,
-      to: this.#link.component,
+      to: this.#component.address,
       id: this.#hub.newId(),
     });
     ping.c("ping", { xmlns: NS.ping });
-    this.#link.deliver(ping);
+    this.#component.deliver(ping);
     this.#alarm = this.#hub.alarms.set(ANSWER_MS, () => {
       this.#alarm = undefined;
       this.#teardown.end("timeout");

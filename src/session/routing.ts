@@ -2,7 +2,7 @@ import type { Element } from "../xml/index.js";
 import { writtenLength } from "../xml/index.js";
 import { parseJid } from "../xmpp/index.js";
 import type { ClientSession } from "./client-session.js";
-import type { ComponentLink } from "./component-link.js";
+import type { ComponentSession } from "./component-session.js";
 import { stanzaError } from "./errors.js";
 import type { Hub } from "./hub.js";
 import { attributesOf } from "./requests.js";
@@ -13,24 +13,24 @@ import { attributesOf } from "./requests.js";
  *
  * Source  RFC 6121 §8.5 (delivery at the account), RFC 6120 §10.5.2 (unknown domain), §8.3.1 (errors are not answered).
  */
-export function routeFromComponent(hub: Hub, link: ComponentLink, stanza: Element): void {
+export function routeFromComponent(hub: Hub, component: ComponentSession, stanza: Element): void {
   const { type, to = "" } = attributesOf(stanza);
   const jid = parseJid(to);
   if (jid === undefined) {
-    refuse(link, stanza, { type: "modify", condition: "jid-malformed" });
+    refuse(component, stanza, { type: "modify", condition: "jid-malformed" });
     return;
   }
-  const component = hub.domain(jid.domain) === undefined ? jid.domain : undefined;
-  if (component !== undefined) {
-    if (hub.hasEntity(component)) {
-      hub.sendToComponent(component, stanza, (error) => {
-        link.deliver(error);
+  const other = hub.domain(jid.domain) === undefined ? jid.domain : undefined;
+  if (other !== undefined) {
+    if (hub.hasEntity(other)) {
+      hub.sendToComponent(other, stanza, (error) => {
+        component.deliver(error);
       });
-    } else refuse(link, stanza, { type: "cancel", condition: "remote-server-not-found" });
+    } else refuse(component, stanza, { type: "cancel", condition: "remote-server-not-found" });
     return;
   }
   if (writtenLength(stanza) > 2 * hub.limits.trusted.maxFrameBytes) {
-    refuse(link, stanza, { type: "modify", condition: "policy-violation" });
+    refuse(component, stanza, { type: "modify", condition: "policy-violation" });
     return;
   }
   const found = jid.resource === undefined ? atAccount(hub, jid.bareKey, stanza) : atResource(hub, jid.fullKey);
@@ -38,7 +38,7 @@ export function routeFromComponent(hub: Hub, link: ComponentLink, stanza: Elemen
   const targets = found.filter((session) => session.domain.endsComponents);
   for (const session of targets) session.deliver(stanza);
   if (targets.length === 0 && type !== "error" && type !== "result") {
-    refuse(link, stanza, { type: "cancel", condition: "service-unavailable" });
+    refuse(component, stanza, { type: "cancel", condition: "service-unavailable" });
   }
 }
 
@@ -61,7 +61,7 @@ function atAccount(hub: Hub, bareKey: string, stanza: Element): readonly ClientS
 }
 
 function refuse(
-  link: ComponentLink,
+  component: ComponentSession,
   stanza: Element,
   error: {
     readonly type: "modify" | "cancel";
@@ -71,5 +71,5 @@ function refuse(
   const { type, id, to, from } = attributesOf(stanza);
   // RFC 6121 §8.5.1: nobody waits for an answer to presence, but for one to a request for a subscription.
   if (type === "error" || type === "result" || (stanza.name === "presence" && type !== "subscribe")) return;
-  link.deliver(stanzaError({ name: stanza.name, id, to: from ?? "", from: to ?? "" }, error));
+  component.deliver(stanzaError({ name: stanza.name, id, to: from ?? "", from: to ?? "" }, error));
 }

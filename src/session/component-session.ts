@@ -1,0 +1,133 @@
+import type { FrameKind as Kind } from "../xml/index.js";
+import type { Element } from "../xml/index.js";
+import { FrameKind, parseElement, readHead } from "../xml/index.js";
+import { NS, parseJid } from "../xmpp/index.js";
+import type { Carrier } from "./carrier.js";
+import { ComponentRequests } from "./component-requests.js";
+import type { Domain } from "./domain.js";
+import { stanzaBytes } from "./errors.js";
+import type { LinkFaultCode } from "./faults.js";
+import type { Hub } from "./hub.js";
+import { Liveness } from "./liveness.js";
+import type { Performer } from "./performer.js";
+import type { Pump } from "./pump.js";
+import { attributesOf } from "./requests.js";
+import type { Teardown } from "./teardown.js";
+
+/** The link that a component has authenticated on. */
+export interface ComponentStream {
+  readonly component: string;
+  readonly domain: Domain;
+  /** The server's component port is behind it; otherwise it ends here. */
+  readonly isRelayed: boolean;
+  readonly up: Pump;
+  readonly down: Pump;
+  readonly performer: Performer;
+  readonly teardown: Teardown;
+  breach(code: LinkFaultCode): void;
+  /** The component owes nothing any more. */
+  settled(): void;
+}
+
+/**
+ * A component that has proved its secret: which of its stanzas are taken, and what is put into its stream. Everything
+ * else on a relayed link passes as it came (protocol.md D82).
+ */
+export class ComponentSession implements Carrier {
+  readonly #hub: Hub;
+  readonly #stream: ComponentStream;
+  readonly #liveness: Liveness;
+  /** Undefined once the component is asked nothing more. Its late replies are swallowed still. */
+  #requests: ComponentRequests | undefined;
+
+  constructor(hub: Hub, stream: ComponentStream) {
+    this.#hub = hub;
+    this.#stream = stream;
+    this.#requests = new ComponentRequests(hub, this);
+    this.#liveness = new Liveness(hub, this, stream.domain.name, stream.teardown);
+  }
+
+  get address(): string {
+    return this.#stream.component;
+  }
+
+  get entities(): readonly string[] {
+    return [this.#stream.component];
+  }
+
+  get connection(): string {
+    return this.#stream.performer.id;
+  }
+
+  get queuedBytes(): number {
+    return this.#stream.performer.queuedBytes("component");
+  }
+
+  get isOwed(): boolean {
+    return this.#hub.delegations.isOwedBy(this);
+  }
+
+  sendToEntity(bytes: Uint8Array): void {
+    this.#stream.down.inject(bytes);
+  }
+
+  deliver(stanza: Element): void {
+    const { teardown, down } = this.#stream;
+    if (teardown.hasEnded) return;
+    // It asks and asks and does not read the answers; what others may send to it stops at the limit.
+    if (this.queuedBytes > 2 * this.#hub.limits.entityQueueBytes) teardown.end("slow_peer");
+    else down.inject(stanzaBytes(stanza, NS.component));
+  }
+
+  challenge(): void {
+    this.#liveness.probe();
+  }
+
+  /** Bytes came from the component: it is there. */
+  heard(): void {
+    this.#liveness.settled();
+  }
+
+  /** Whether an address is the component's own (protocol.md D81). */
+  owns(address: string | undefined): boolean {
+    return address !== undefined && parseJid(address)?.domain === this.#stream.component;
+  }
+
+  /** A stanza of the component's. True: it goes on to the server as it came. */
+  fromComponent(kind: Kind, bytes: Buffer, start: number, end: number): boolean {
+    if (kind === FrameKind.iq && this.#takesIq(bytes, start, end)) return false;
+    const { isRelayed, up } = this.#stream;
+    if (isRelayed) return true;
+    const stanza = parseElement(bytes, start, end, up.framer.scope);
+    const { from, to } = attributesOf(stanza);
+    if (to === undefined) this.#stream.breach("missing-to");
+    else if (!this.owns(from)) this.#stream.breach("component-from");
+    else this.#hub.routeFromComponent(this, stanza);
+    return false;
+  }
+
+  /** One of the two streams ends, or the link: the component is asked nothing more. */
+  end(): void {
+    this.#liveness.settled();
+    if (this.#requests === undefined) return;
+    this.#hub.entityDown(this);
+    this.#requests.end();
+    this.#requests = undefined;
+  }
+
+  /** True: the iq was the reply to a wrapper, or a request that a rule delegates. */
+  #takesIq(bytes: Buffer, start: number, end: number): boolean {
+    const { framer } = this.#stream.up;
+    const mayMatch = this.#hub.mayMatch(framer.childNamespaceHash, framer.childCount);
+    const { attributes } = readHead(bytes, start, end, framer.scope);
+    const type = attributes.get("type");
+    if (type === "result" || type === "error") {
+      const id = attributes.get("id");
+      if (id === undefined || !this.#hub.delegations.isReply(this, id)) return false;
+      const isTaken = this.#hub.delegations.reply(this, parseElement(bytes, start, end, framer.scope));
+      if (!this.isOwed) this.#stream.settled();
+      return isTaken;
+    }
+    return mayMatch && this.#requests?.take(parseElement(bytes, start, end, framer.scope)) === true;
+  }
+}

@@ -1,0 +1,219 @@
+import type { DelegationRule, RefusalCode } from "../rules/index.js";
+import type { Element } from "../xml/index.js";
+import { writtenLength } from "../xml/index.js";
+import type { Alarms } from "./alarms.js";
+import type { Carrier } from "./carrier.js";
+import type { Domain } from "./domain.js";
+import type { Entities } from "./entities.js";
+import type { RequestFaultCode } from "./faults.js";
+import { REQUEST_FAULTS } from "./faults.js";
+import type { DelegationOutcome, HubEnvironment } from "./hub-types.js";
+import type { DelegatedRequest, Requester } from "./requests.js";
+import { attributesOf, unavailable } from "./requests.js";
+
+/** What is asked of a managing entity. */
+export interface Delegation {
+  /** The initial stanza; it becomes part of the wrapper. */
+  readonly iq: Element;
+  readonly from: string;
+  readonly domain: Domain;
+  readonly rule: DelegationRule;
+  readonly lang: string | undefined;
+}
+
+const NOT_OURS = { kind: "not-ours" } as const;
+const LATE = { kind: "late" } as const;
+const LATE_REPLY: RequestFaultCode = "late-reply";
+
+/** The delegated requests in flight: each is forwarded, and answered once, by whatever comes first. */
+export class Delegations {
+  readonly #env: HubEnvironment;
+  readonly #alarms: Alarms;
+  readonly #entities: Entities;
+  /** Requests in flight, with the alarm of each, and the stream that it went over. */
+  readonly #requests = new Map<DelegatedRequest, { readonly alarm: number; readonly carrier: Carrier }>();
+
+  constructor(env: HubEnvironment, alarms: Alarms, entities: Entities) {
+    this.#env = env;
+    this.#alarms = alarms;
+    this.#entities = entities;
+  }
+
+  /** Requests that wait for their answer. */
+  get pending(): number {
+    return this.#requests.size;
+  }
+
+  /**
+   * Forwards a request to its managing entity (XEP-0355 §4.3). Undefined: it could not be, and was answered at once.
+   */
+  delegate(requester: Requester, delegation: Delegation): DelegatedRequest | undefined {
+    const { iq, from, domain, rule, lang } = delegation;
+    const { id = "", to } = attributesOf(iq);
+    const outerId = this.#env.newId();
+    const request: DelegatedRequest = {
+      outerId,
+      requester,
+      from,
+      id,
+      to,
+      domain: domain.name,
+      rule,
+      startedMs: this.#env.now(),
+    };
+    domain.matches.set(rule.namespace, (domain.matches.get(rule.namespace) ?? 0) + 1);
+    const carrier = this.#entities.get(rule.entity);
+    const outstanding = carrier && this.#entities.outstandingAt(carrier);
+    if (carrier === undefined || outstanding === undefined) {
+      this.#refuse(request, "entity-absent");
+      return undefined;
+    }
+    // protocol.md R8: looked at before it is written, because writing is what costs.
+    const length = writtenLength(iq);
+    if (length > this.#env.limits.writtenBytes) {
+      this.#refuse(request, "request-too-large");
+      return undefined;
+    }
+    if (carrier.queuedBytes + length > this.#env.limits.entityQueueBytes) {
+      this.#refuse(request, "entity-congested");
+      return undefined;
+    }
+    // protocol.md D34: nobody else ends a request that is not answered.
+    const alarm = this.#alarms.set(rule.timeoutMs, () => {
+      this.fail(request, "entity-silent");
+    });
+    this.#requests.set(request, { alarm, carrier });
+    const innerIdIfTaken = this.#env.newId();
+    const now = request.startedMs;
+    carrier.sendToEntity(
+      outstanding.forward({
+        outerId,
+        innerIdIfTaken,
+        iq,
+        requester: from,
+        domain: domain.name,
+        lang,
+        rule,
+        token: request,
+        now,
+      }),
+    );
+    return request;
+  }
+
+  /** Whether an iq result or error with this id, from an entity's stream, is to go through `reply`. */
+  isReply(carrier: Carrier, id: string): boolean {
+    return this.#entities.isReply(carrier, id);
+  }
+
+  /** Whether the entity has not yet replied to everything that it was asked over this stream. */
+  isOwedBy(carrier: Carrier): boolean {
+    return (this.#entities.outstandingAt(carrier)?.pending ?? 0) > 0;
+  }
+
+  /** An iq result or error of an entity. True: it was the reply to a wrapper, and goes no further. */
+  reply(carrier: Carrier, stanza: Element): boolean {
+    const accepted = this.#entities.outstandingAt(carrier)?.accept(stanza, this.#env.now()) ?? NOT_OURS;
+    const { id = "" } = attributesOf(stanza);
+    const outcome = accepted.kind === "not-ours" && this.isReply(carrier, id) ? LATE : accepted;
+    switch (outcome.kind) {
+      case "not-ours":
+        return false;
+      case "late":
+        this.#env.report({
+          kind: "delegation",
+          connection: "",
+          domain: "",
+          rule: "",
+          entity: carrier.entities[0] ?? carrier.address,
+          outcome: "late",
+          code: LATE_REPLY,
+          seconds: 0,
+        });
+        return true;
+      case "reply":
+        if (writtenLength(outcome.reply) > 2 * this.#env.limits.trusted.maxFrameBytes) {
+          this.#refuse(outcome.token, "reply-too-large");
+        } else this.#settle(outcome.token, outcome.type, outcome.reply);
+        return true;
+      case "breach":
+        this.#settle(outcome.token, "invalid_reply", unavailable(outcome.token), outcome.code);
+        return true;
+      case "refused":
+        this.#settle(outcome.token, "refused", unavailable(outcome.token), outcome.code);
+        return true;
+      default:
+        return outcome satisfies never;
+    }
+  }
+
+  /** Answers a request with `service-unavailable` (protocol.md D33). A later reply is swallowed. */
+  fail(request: DelegatedRequest, code: RequestFaultCode): void {
+    if (!this.#requests.has(request)) return;
+    this.#forget(request);
+    this.#refuse(request, code);
+  }
+
+  /** The requester is gone: nobody is answered, and the reply is swallowed when it comes. */
+  abandon(request: DelegatedRequest): void {
+    this.#forget(request);
+    if (!this.#remove(request)) return;
+    const code: RequestFaultCode = "requester-gone";
+    this.#report(request, REQUEST_FAULTS[code].outcome, code);
+  }
+
+  /** A request was answered with an error before it was forwarded. */
+  refused(
+    requester: Requester,
+    domain: Domain,
+    rule: DelegationRule | undefined,
+    code: RequestFaultCode | RefusalCode,
+  ): void {
+    const { namespace = "", entity = "" } = rule ?? {};
+    this.#env.report({
+      kind: "delegation",
+      connection: requester.connection,
+      domain: domain.name,
+      rule: namespace,
+      entity,
+      outcome: "refused",
+      code,
+      seconds: 0,
+    });
+  }
+
+  /** A reply that still comes is swallowed. */
+  #forget(request: DelegatedRequest): void {
+    const carrier = this.#requests.get(request)?.carrier;
+    if (carrier !== undefined) this.#entities.outstandingAt(carrier)?.abandon(request.outerId, this.#env.now());
+  }
+
+  #refuse(request: DelegatedRequest, code: RequestFaultCode): void {
+    this.#settle(request, REQUEST_FAULTS[code].outcome, unavailable(request), code);
+  }
+
+  #settle(request: DelegatedRequest, outcome: DelegationOutcome, reply: Element, code?: string): void {
+    this.#remove(request);
+    this.#report(request, outcome, code);
+    request.requester.answer(request, reply);
+  }
+
+  #remove(request: DelegatedRequest): boolean {
+    const alarm = this.#requests.get(request)?.alarm;
+    if (alarm !== undefined) this.#alarms.cancel(alarm);
+    return this.#requests.delete(request);
+  }
+
+  #report(request: DelegatedRequest, outcome: DelegationOutcome, code?: string): void {
+    this.#env.report({
+      kind: "delegation",
+      connection: request.requester.connection,
+      domain: request.domain,
+      rule: request.rule.namespace,
+      entity: request.rule.entity,
+      outcome,
+      ...(code === undefined ? {} : { code }),
+      seconds: (this.#env.now() - request.startedMs) / 1000,
+    });
+  }
+}
