@@ -20,6 +20,7 @@ import {
   certificateSources,
   domainSettings,
   linkLimits,
+  streamManagement,
   ruleNames,
   upstreams,
   type Upstreams,
@@ -66,6 +67,7 @@ export class StreamProxy {
   #admin: OpenAdmin | undefined;
   #config: Config;
   #limits: ReturnType<typeof linkLimits>;
+  #streamManagement: ReturnType<typeof streamManagement>;
   #upstreams: Upstreams;
   #state: "starting" | "serving" | "draining" | "closed" = "starting";
   /** Reloads and the end happen one after the other. */
@@ -75,11 +77,13 @@ export class StreamProxy {
     this.#log = log;
     this.#config = config;
     this.#limits = linkLimits(config.limits);
+    this.#streamManagement = streamManagement(config.streamManagement);
     this.#upstreams = upstreams(config);
     const turns = new Turns();
     this.#world = new World({
       turns,
       limits: () => this.#limits,
+      streamManagement: () => this.#streamManagement,
       report: (event) => {
         this.#delegations.count(event);
         logHubEvent(log, event);
@@ -186,6 +190,7 @@ export class StreamProxy {
       this.#certificates.use(certificates);
       this.#upstreams = next;
       this.#limits = linkLimits(config.limits);
+      this.#streamManagement = streamManagement(config.streamManagement);
       this.#admission.configure(config.limits);
       this.#config = config;
       if (isReload) this.#hub.configure(domains);

@@ -15,6 +15,7 @@ export interface Config {
   readonly admin: AddressConfig | undefined;
   readonly limits: LimitsConfig;
   readonly timeouts: TimeoutsConfig;
+  readonly streamManagement: StreamManagementConfig;
   readonly log: LogConfig;
 }
 
@@ -137,6 +138,22 @@ export interface TimeoutsConfig {
   /** Silence of a link in both directions; 0: for ever. */
   readonly idleMs: number;
   readonly shutdownMs: number;
+}
+
+/** XEP-0198 where stanzas are taken out of a stream and put into it. */
+export interface StreamManagementConfig {
+  readonly ackDelegated: "accept" | "reply";
+  /** Unacknowledged stanzas of ours, and the age of the oldest, at which the client is asked. */
+  readonly requestAfterCount: number;
+  readonly requestAfterMs: number;
+  /** Swallowed and injected stanzas at which the server is asked. */
+  readonly requestServerAfterCount: number;
+  /** What one session may keep. */
+  readonly maxInjected: number;
+  readonly maxRetainedBytes: number;
+  /** How long a lost stream can be resumed when the server does not say, and how much longer it is kept here. */
+  readonly resumptionMs: number;
+  readonly graceMs: number;
 }
 
 export interface LogConfig {

@@ -21,6 +21,7 @@ export type {
   ServerC2sConfig,
   ServerComponentConfig,
   ServerConfig,
+  StreamManagementConfig,
   TimeoutsConfig,
 } from "./config.js";
 export { logLevels } from "./config.js";

@@ -10,6 +10,7 @@ import { configSchema, limitsSchema, logSchema, timeoutsSchema } from "./schema.
 import { Secret } from "./secret.js";
 import { asList, asRecord, proved } from "./shape.js";
 import { Source } from "./source.js";
+import { proveStreamManagement } from "./stream-management.js";
 
 export interface LoadOptions {
   /** Where `secretEnv` looks; `process.env` at the edge. */
@@ -75,12 +76,12 @@ export function parseConfig(
   });
   const limits = proveLimits(document, fields["limits"]);
   const timeouts = proved(timeoutsSchema, fields["timeouts"] ?? {});
+  const streamManagement = proveStreamManagement(document, fields["streamManagement"], limits);
   const log = proved(logSchema, fields["log"] ?? {});
 
   const problems = document.problems;
-  if (document.hasErrors || limits === undefined || timeouts === undefined || log === undefined) {
-    return { ok: false, problems };
-  }
+  const isWhole = limits !== undefined && timeouts !== undefined && streamManagement !== undefined && log !== undefined;
+  if (document.hasErrors || !isWhole) return { ok: false, problems };
   const config: Config = {
     file: resolve(file),
     domains,
@@ -96,6 +97,7 @@ export function parseConfig(
       idleMs: timeouts.idle,
       shutdownMs: timeouts.shutdown,
     },
+    streamManagement,
     log,
   };
   return { ok: true, config: deepFreeze(config), warnings: problems };

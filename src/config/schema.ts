@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { logLevels } from "./config.js";
 import { domainsSchema } from "./domain-schema.js";
+import { streamManagementSchema } from "./stream-management.js";
 import { about, count, duration, host, listeningPort, size } from "./values.js";
 
 const listenerHost = about(host.clone(), {
@@ -225,6 +226,11 @@ export const configSchema = z.strictObject({
   timeouts: about(timeoutsSchema.prefault({}), {
     about: "Deadlines of every wait.",
     example: { authentication: "60s" },
+  }),
+  streamManagement: about(streamManagementSchema.prefault({}), {
+    about:
+      "Stream management and resumption (XEP-0198) of clients of domains that delegate; a reload applies to streams that are enabled, or lost, after it.",
+    example: { ackDelegated: "accept" },
   }),
   log: about(logSchema.prefault({}), { about: "The log, JSON lines on standard output.", example: { level: "info" } }),
 });

@@ -1,9 +1,16 @@
-import type { Config, DomainConfig, LimitsConfig, ServerComponentConfig } from "../config/index.js";
+import type {
+  Config,
+  DomainConfig,
+  LimitsConfig,
+  ServerComponentConfig,
+  StreamManagementConfig,
+} from "../config/index.js";
 import type { CertificateSource } from "../listen/index.js";
 import type { RuleName } from "../metrics/index.js";
 import { upstream, type Upstream } from "../relay/index.js";
 import { RuleTable } from "../rules/index.js";
-import type { DomainSettings, LinkLimits } from "../session/index.js";
+import type { DomainSettings, LinkLimits, StreamManagementSettings } from "../session/index.js";
+import { DEFAULT_MANAGEMENT_OPTIONS } from "../stream/index.js";
 
 // What each part needs of the configuration, in the words of that part.
 
@@ -39,6 +46,14 @@ export function linkLimits(limits: LimitsConfig): LinkLimits {
     clientQueueBytes: limits.clientQueueBytes,
     // protocol.md R8: servers allow components twice what they allow clients (Prosody: 512 KiB to 256 KiB).
     writtenBytes: 2 * limits.maxStanzaBytes,
+  };
+}
+
+export function streamManagement(config: StreamManagementConfig): StreamManagementSettings {
+  const { resumptionMs, graceMs, ...options } = config;
+  return {
+    options: { ...options, modulus: DEFAULT_MANAGEMENT_OPTIONS.modulus },
+    resumption: { defaultMaxSeconds: resumptionMs / 1000, graceSeconds: graceMs / 1000 },
   };
 }
 

@@ -1,11 +1,12 @@
 import { randomFillSync } from "node:crypto";
-import type { Hub, HubEnvironment, HubEvent, LinkLimits } from "../session/index.js";
+import type { Hub, HubEnvironment, HubEvent, LinkLimits, StreamManagementSettings } from "../session/index.js";
 import type { Turns } from "../relay/index.js";
 
 export interface WorldParts {
   readonly turns: Turns;
   /** Limits of now; a reload changes them. */
   limits(): LinkLimits;
+  streamManagement(): StreamManagementSettings;
   report(event: HubEvent): void;
 }
 
@@ -26,6 +27,10 @@ export class World implements HubEnvironment {
 
   get limits(): LinkLimits {
     return this.#parts.limits();
+  }
+
+  get streamManagement(): StreamManagementSettings {
+    return this.#parts.streamManagement();
   }
 
   newId(): string {

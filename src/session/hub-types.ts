@@ -1,4 +1,4 @@
-import type { LinkLimits } from "./settings.js";
+import type { LinkLimits, StreamManagementSettings } from "./settings.js";
 
 /** What became of one delegated request; the `outcome` label of `caesura_delegations_total`. */
 export type DelegationOutcome = "result" | "error" | "timeout" | "no_link" | "invalid_reply" | "refused" | "late";
@@ -33,6 +33,7 @@ export type HubEvent =
 /** What the pure core needs of the world. */
 export interface HubEnvironment {
   readonly limits: LinkLimits;
+  readonly streamManagement: StreamManagementSettings;
   /** An unguessable id, unique for ever, safe in an XML attribute without escaping (128 bits). */
   newId(): string;
   /** Milliseconds of a clock that never runs backwards. */

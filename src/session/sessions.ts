@@ -1,5 +1,5 @@
 import type { ResumableSession } from "../stream/index.js";
-import { DEFAULT_RESUMPTION_OPTIONS, Resumptions } from "../stream/index.js";
+import { DEFAULT_RESUMPTION_OPTIONS, Resumptions, StreamManagement } from "../stream/index.js";
 import type { Alarms } from "./alarms.js";
 import type { ClientSession } from "./client-session.js";
 import type { ClientStream } from "./client-stream.js";
@@ -22,7 +22,22 @@ export class Sessions {
   constructor(env: HubEnvironment, alarms: Alarms) {
     this.#env = env;
     this.#alarms = alarms;
-    this.resumptions = new Resumptions({ ...DEFAULT_RESUMPTION_OPTIONS, tag: env.newId() });
+    this.resumptions = new Resumptions({
+      tag: env.newId(),
+      modulus: DEFAULT_RESUMPTION_OPTIONS.modulus,
+      // Asked when a stream is lost, so that a reload counts from the next one on.
+      get defaultMaxSeconds() {
+        return env.streamManagement.resumption.defaultMaxSeconds;
+      },
+      get graceSeconds() {
+        return env.streamManagement.resumption.graceSeconds;
+      },
+    });
+  }
+
+  /** Stream management for a session that enables it now. */
+  newManagement(): StreamManagement {
+    return new StreamManagement(this.#env.streamManagement.options);
   }
 
   get size(): number {

@@ -1,5 +1,6 @@
 import type { FramerLimits } from "../xml/index.js";
 import type { RuleTable } from "../rules/index.js";
+import type { ManagementOptions, ResumptionOptions } from "../stream/index.js";
 
 /** What the machines need to know of one served domain. Made from the configuration by the composition root. */
 export interface DomainSettings {
@@ -29,4 +30,10 @@ export interface LinkLimits {
   readonly clientQueueBytes: number;
   /** What a client's stanza may grow to when it is written anew, with every namespace in full. */
   readonly writtenBytes: number;
+}
+
+/** XEP-0198 as the operator wants it. What a session was enabled with stays with it. */
+export interface StreamManagementSettings {
+  readonly options: ManagementOptions;
+  readonly resumption: Pick<ResumptionOptions, "defaultMaxSeconds" | "graceSeconds">;
 }

@@ -4,6 +4,7 @@ import type {
   ResumeAttempt,
   ResumedOutcome,
   ResumptionFailure,
+  StreamManagement,
 } from "../stream/index.js";
 import {
   failedElement,
@@ -15,7 +16,6 @@ import {
   rewriteEnabled,
   rewriteFailed,
   rewriteResumption,
-  StreamManagement,
   withholdResume,
   writeAck,
   writeResumption,
@@ -102,7 +102,7 @@ export class StreamManager {
     const { resume, enable } = inlineRequestsOf(authenticate);
     if (enable !== undefined && this.#stream.takesStanzas) {
       this.#namespace = namespaceOfManagement(enable);
-      this.#early = new StreamManagement();
+      this.#early = this.#stream.hub.sessions.newManagement();
       this.#early.enable();
     }
     if (resume === undefined || !this.#isOurs(attributeOf(resume, "previd"))) return false;
@@ -171,11 +171,11 @@ export class StreamManager {
   }
 
   #enable(namespace: ManagementNamespace): boolean {
-    const { session, takesStanzas } = this.#stream;
+    const { hub, session, takesStanzas } = this.#stream;
     // Left alone: the server counts with the client, if it grants it. Before binding it does not.
     if (session === undefined || (!takesStanzas && session.management === undefined)) return true;
     this.#namespace = namespace;
-    const management = session.management ?? new StreamManagement();
+    const management = session.management ?? hub.sessions.newManagement();
     management.enable();
     session.manage(management, namespace);
     return true;

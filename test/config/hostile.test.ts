@@ -44,6 +44,8 @@ const yamlWord = fc.constantFrom(
   "delegations",
   "jid",
   "limits",
+  "streamManagement",
+  "injected",
   "stanza",
   "kind",
   "host",
@@ -131,7 +133,7 @@ test("the example with a piece cut out, doubled or replaced throws nothing", { t
 
 test("any JSON value in any place throws nothing", { timeout: 30_000 }, () => {
   const value = fc.jsonValue({ maxDepth: 3 });
-  const keys = ["version", "domains", "listen", "admin", "limits", "timeouts", "log"] as const;
+  const keys = ["version", "domains", "listen", "admin", "limits", "timeouts", "streamManagement", "log"] as const;
   fc.assert(
     fc.property(fc.record(Object.fromEntries(keys.map((key) => [key, value])), { requiredKeys: [] }), (document) =>
       check(JSON.stringify(document)),

@@ -5,7 +5,7 @@ import { nowMs, pem, workspace, yaml } from "./workspace.js";
 
 describe("a configuration without problems", () => {
   test("is loaded with every default, in milliseconds and bytes", () => {
-    const { limits, timeouts, log, admin, listen } = workspace().config(yaml());
+    const { limits, timeouts, streamManagement, log, admin, listen } = workspace().config(yaml());
     expect(limits).toEqual({
       maxStanzaBytes: 262_144,
       maxUnauthenticatedStanzaBytes: 10_000,
@@ -30,6 +30,16 @@ describe("a configuration without problems", () => {
       idleMs: 0,
       shutdownMs: 30_000,
     });
+    expect(streamManagement).toEqual({
+      ackDelegated: "accept",
+      requestAfterCount: 5,
+      requestAfterMs: 30_000,
+      requestServerAfterCount: 32,
+      maxInjected: 512,
+      maxRetainedBytes: 1_048_576,
+      resumptionMs: 900_000,
+      graceMs: 30_000,
+    });
     expect(log).toEqual({ level: "info" });
     expect(admin).toBeUndefined();
     expect(listen[1]).toEqual({ kind: "component", host: "127.0.0.1", port: 5_347, tls: "none" });
@@ -39,6 +49,7 @@ describe("a configuration without problems", () => {
     const rest = `admin: { port: 0 }
 limits: { stanza: 512KiB, unauthenticatedStanza: 16KiB, trustedStanza: 2MiB, depth: 64, connectionsPerAddress: 0 }
 timeouts: { tls: 5s, idle: 1h, drain: 500ms }
+streamManagement: { ackDelegated: reply, injected: 1000, resumption: 10m, grace: 0s }
 log: { level: debug }`;
     const config = workspace().config(yaml({ rest }));
     expect(config).toMatchObject({
@@ -50,6 +61,7 @@ log: { level: debug }`;
         connectionsPerAddress: 0,
       },
       timeouts: { tlsMs: 5_000, idleMs: 3_600_000, drainMs: 500, headerMs: 30_000 },
+      streamManagement: { ackDelegated: "reply", maxInjected: 1_000, resumptionMs: 600_000, graceMs: 0 },
       log: { level: "debug" },
     });
   });

@@ -19,6 +19,11 @@ describe("the shape of values", () => {
     ["limits: { stanza: 2MiB, trustedStanza: 1MiB }", "error out-of-range 11:40 limits.trustedStanza"],
     ["limits: { stanza: 2MiB, heldBytes: 1MiB }", "error out-of-range 11:36 limits.heldBytes"],
     ["limits: { unauthenticatedStanza: 512KiB }", "error out-of-range 11:34 limits.unauthenticatedStanza"],
+    ["streamManagement: { ackDelegated: later }", "error wrong-choice 11:35 streamManagement.ackDelegated"],
+    ["streamManagement: { injected: 99 }", "error out-of-range 11:31 streamManagement.injected"],
+    ["streamManagement: { requestAfter: 51 }", "error out-of-range 11:35 streamManagement.requestAfter"],
+    ["streamManagement: { injected: 255 }", "error out-of-range 11:31 streamManagement.injected"],
+    ["streamManagement: { retained: 512KiB }", "error out-of-range 11:31 streamManagement.retained"],
     ["log: { level: verbose }", "error wrong-choice 11:15 log.level"],
     ["admin: { port: 65536 }", "error out-of-range 11:16 admin.port"],
     ["timeout: {}", "error unknown-key 11:1 timeout"],
@@ -32,6 +37,12 @@ describe("the shape of values", () => {
     expect(limits).toMatchObject({ maxStanzaBytes: 2_097_152, maxTrustedStanzaBytes: 2_097_152, heldBytes: 2_097_152 });
   });
 
+  test("what is left out of stream management grows with what it must have room for", () => {
+    const rest = "limits: { trustedStanza: 4MiB, pendingPerSession: 600 }";
+    const { streamManagement } = workspace().config(yaml({ rest }));
+    expect(streamManagement).toMatchObject({ maxInjected: 600, maxRetainedBytes: 4_194_304 });
+  });
+
   test("a limit of exactly 10 000 bytes is allowed, one byte less is not (RFC 6120 §13.12)", () => {
     expect(workspace().findings(yaml({ rest: "limits: { stanza: 10KB }" }))).toEqual([]);
     const [problem] = workspace().problems(yaml({ rest: "limits: { stanza: 9999B }" }));
@@ -41,7 +52,7 @@ describe("the shape of values", () => {
   test.each([
     ["timeout: {}", `Did you mean "timeouts"?`],
     ["ca: x.crt", "That key belongs into domains.<name>.server.c2s."],
-    ["zzz: 1", "Known here: version, domains, listen, admin, limits, timeouts, log."],
+    ["zzz: 1", "Known here: version, domains, listen, admin, limits, timeouts, streamManagement, log."],
     ["log: { level: inof }", `Did you mean "info"?`],
     ["log: { level: 5 }", undefined],
   ])("%s comes with a hint", (rest, hint) => {

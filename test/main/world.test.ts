@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { World } from "../../src/main/world.js";
 import { Turns } from "../../src/relay/index.js";
-import { Hub, type LinkLimits } from "../../src/session/index.js";
+import { Hub, type LinkLimits, type StreamManagementSettings } from "../../src/session/index.js";
+import { DEFAULT_MANAGEMENT_OPTIONS, DEFAULT_RESUMPTION_OPTIONS } from "../../src/stream/index.js";
 
 const framer = { maxFrameBytes: 10_000, maxDepth: 128, maxAttributes: 100, maxNameBytes: 1000, maxChildren: 1000 };
 const limits: LinkLimits = {
@@ -13,6 +14,10 @@ const limits: LinkLimits = {
   clientQueueBytes: 1,
   writtenBytes: 1,
   entityQueueBytes: 10_000,
+};
+const streamManagement: StreamManagementSettings = {
+  options: DEFAULT_MANAGEMENT_OPTIONS,
+  resumption: DEFAULT_RESUMPTION_OPTIONS,
 };
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
@@ -73,7 +78,12 @@ describe("what the hub sees of the world", () => {
 
 function worldOf(): { readonly world: World; readonly expired: readonly number[] } {
   const expired: number[] = [];
-  const world = new World({ turns: new Turns(), limits: () => limits, report: () => undefined });
+  const world = new World({
+    turns: new Turns(),
+    limits: () => limits,
+    streamManagement: () => streamManagement,
+    report: () => undefined,
+  });
   class Listening extends Hub {
     override timerExpired(key: number): void {
       expired.push(key);

@@ -124,6 +124,32 @@ describe("acknowledgements", () => {
     expect(link.take("server")).toBe("<a xmlns='urn:xmpp:sm:3' h='1'/>");
   });
 
+  test("wait for the answer to a taken stanza where ackDelegated is reply (S10)", () => {
+    const world = new World([domain([rule(NAMESPACE)])], {}, { ackDelegated: "reply" });
+    const entity = world.entity();
+    const { link } = managed(world);
+    link.client(message("1") + request("a1") + message("2") + R);
+    link.server(ack(2));
+    expect(link.take("client")).toBe("<a xmlns='urn:xmpp:sm:3' h='1'/>");
+    reply(entity);
+    link.take("client");
+    link.client(R);
+    link.server(ack(2));
+    expect(link.take("client")).toBe("<a xmlns='urn:xmpp:sm:3' h='3'/>");
+  });
+
+  test("are asked for after as many stanzas of ours as the settings say (S13)", () => {
+    const world = new World([domain([rule(NAMESPACE)])], {}, { requestAfterCount: 2 });
+    const entity = world.entity();
+    const { link } = managed(world);
+    link.client(request("a1"));
+    reply(entity);
+    expect(link.take("client")).not.toContain(R);
+    link.client(request("a2"));
+    reply(entity);
+    expect(link.take("client")).toContain(R);
+  });
+
   test("that are too high end the stream before the server hears of them (XEP-0198 §6)", () => {
     const { world } = setUp();
     const { link } = managed(world);
@@ -320,6 +346,18 @@ describe("resumption", () => {
     expect(world.timers).toBe(0);
     reply(entity);
     expect(world.outcomes.at(-1)).toBe("late:late-reply");
+  });
+
+  test("is possible as long as the settings say where the server does not (S21)", () => {
+    const world = new World([domain([rule(NAMESPACE)])], {}, { defaultMaxSeconds: 60, graceSeconds: 10 });
+    const link = world.boundClient(JID);
+    link.client(ENABLE);
+    link.server("<enabled xmlns='urn:xmpp:sm:3' id='s-id' resume='true'/>");
+    link.machine.closed("client", "reset");
+    world.advance(69_000);
+    expect(world.hub.stats.resumable).toBe(1);
+    world.advance(2_000);
+    expect(world.hub.stats.resumable).toBe(0);
   });
 
   test("is not offered for a stream that was closed in order", () => {

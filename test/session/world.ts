@@ -11,6 +11,8 @@ import type {
   Performer,
 } from "../../src/session/index.js";
 import { Hub } from "../../src/session/index.js";
+import type { ManagementOptions, ResumptionOptions } from "../../src/stream/index.js";
+import { DEFAULT_MANAGEMENT_OPTIONS, DEFAULT_RESUMPTION_OPTIONS } from "../../src/stream/index.js";
 import type { FramerLimits } from "../../src/xml/index.js";
 
 export const DOMAIN = "capulet.lit";
@@ -54,7 +56,11 @@ export class World {
   #lastId = 0;
   readonly #timers = new Map<number, number>();
 
-  constructor(domains: readonly DomainSettings[], limits: Partial<LinkLimits> = {}) {
+  constructor(
+    domains: readonly DomainSettings[],
+    limits: Partial<LinkLimits> = {},
+    management: Partial<ManagementOptions & ResumptionOptions> = {},
+  ) {
     this.hub = new Hub({
       limits: {
         unauthenticated: framerLimits(10_000),
@@ -66,6 +72,10 @@ export class World {
         clientQueueBytes: 1_048_576,
         writtenBytes: 524_288,
         ...limits,
+      },
+      streamManagement: {
+        options: { ...DEFAULT_MANAGEMENT_OPTIONS, ...management },
+        resumption: { ...DEFAULT_RESUMPTION_OPTIONS, ...management },
       },
       newId: () => `made-${++this.#lastId}`,
       now: () => this.#now,

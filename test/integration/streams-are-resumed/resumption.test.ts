@@ -1,103 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { counting, managementRequest, sm } from "../../support/counting-client.js";
 import { startEjabberd } from "../../support/ejabberd.js";
-import { withDeadline } from "../../support/deadline.js";
 import { authenticate } from "../../support/login.js";
 import { cannotRun } from "../../support/peer.js";
 import { Scene, entityJid, secret, verseIq, verseNs } from "../../support/scene.js";
-import type { XmppStream } from "../../support/xmpp-stream.js";
-
-const sm = "urn:xmpp:sm:3";
-const r = `<r xmlns='${sm}'/>`;
-
-/** A client that counts as XEP-0198 wants it: what it received, what it sent and was not acknowledged. */
-class CountingClient {
-  readonly stream: XmppStream;
-  cid = "";
-  received = 0;
-  acknowledged = 0;
-  readonly unacknowledged: string[] = [];
-  readonly seen: string[] = [];
-  #whenAcknowledged: (() => void) | undefined;
-
-  constructor(stream: XmppStream) {
-    this.stream = stream;
-    stream.intercept = ({ element }) => {
-      const name = element.getName();
-      if (name === "r") stream.send(`<a xmlns='${sm}' h='${String(this.received)}'/>`);
-      if (name === "a") this.acknowledge(Number(element.attrs["h"]));
-      if (name === "message" || name === "iq" || name === "presence") {
-        this.received++;
-        const { id } = element.attrs as Record<string, string | undefined>;
-        if (id !== undefined) this.seen.push(id);
-      }
-      return name === "r" || name === "a";
-    };
-  }
-
-  async enable(): Promise<void> {
-    this.received = 0;
-    this.stream.send(`<enable xmlns='${sm}' resume='true'/>`);
-    const { element } = await this.stream.take((one) => one.getName() === "enabled", "enabled");
-    this.received = 0;
-    this.cid = String(element.attrs["id"]);
-  }
-
-  send(stanza: string): void {
-    this.unacknowledged.push(stanza);
-    this.stream.send(stanza);
-  }
-
-  acknowledge(h: number): void {
-    const count = h - this.acknowledged;
-    if (count < 0 || count > this.unacknowledged.length) throw new Error(`the server acknowledges ${String(h)}`);
-    this.unacknowledged.splice(0, count);
-    this.acknowledged = h;
-    this.#whenAcknowledged?.();
-  }
-
-  /** Asks the server what it has handled, and waits until it says that it is everything. */
-  async synchronise(): Promise<void> {
-    const answered = new Promise<void>((resolve) => {
-      this.#whenAcknowledged = () => {
-        if (this.unacknowledged.length === 0) resolve();
-      };
-    });
-    this.stream.send(r);
-    await withDeadline(answered, 8000, () => `never acknowledged: ${this.unacknowledged.join(" ")}`);
-  }
-
-  async settle(): Promise<void> {
-    const id = `settle-${String(++settled)}`;
-    this.unacknowledged.push("");
-    await this.stream.ask(`<iq type='get' id='${id}' to='capulet.lit'><ping xmlns='urn:xmpp:ping'/></iq>`);
-  }
-
-  /** Loses the connection and resumes it on a new one, from which it then sends again what was not acknowledged. */
-  async resume(scene: Scene, user: string): Promise<CountingClient> {
-    this.stream.drop();
-    const next = new CountingClient(
-      scene.owning(await authenticate({ port: scene.caesura.ports.clear, user, ca: scene.caesura.ca() })),
-    );
-    next.stream.jid = this.stream.jid;
-    next.cid = this.cid;
-    next.received = this.received;
-    next.stream.send(`<resume xmlns='${sm}' previd='${this.cid}' h='${String(this.received)}'/>`);
-    const { element } = await next.stream.take((one) => /^(resumed|failed)$/.test(one.getName()), "resumed");
-    expect(element.getName()).toBe("resumed");
-    this.acknowledge(Number(element.attrs["h"]));
-    next.acknowledged = this.acknowledged;
-    for (const stanza of this.unacknowledged) if (stanza !== "") next.send(stanza);
-    return next;
-  }
-}
-
-let settled = 0;
-
-async function counting(scene: Scene, user: string): Promise<CountingClient> {
-  const client = new CountingClient(await scene.login(user));
-  await client.enable();
-  return client;
-}
 
 const servers = {
   Prosody: () => Scene.withProsody(),
@@ -130,7 +36,7 @@ describe.skipIf(cannotRun("prosody", "ejabberdctl", "erl")).each(["Prosody", "ej
           at % 3 === 0 ? `<message id='${id}' to='juliet@capulet.lit/nobody' type='headline'/>` : verseIq(id),
         );
         if (at % 3 !== 0) await juliet.stream.answer(id);
-        juliet.stream.send(at % 2 === 0 ? r : `<a xmlns='${sm}' h='${String(juliet.received)}'/>`);
+        juliet.stream.send(at % 2 === 0 ? managementRequest : `<a xmlns='${sm}' h='${String(juliet.received)}'/>`);
       }
       await juliet.synchronise();
       expect(juliet.stream.ending).toBeUndefined();
