@@ -1,6 +1,7 @@
 import type { ManagementNamespace, ResumableSession, StreamManagement, Swallowed } from "../stream/index.js";
 import { fingerprintOf, writeRequest } from "../stream/index.js";
-import { Element, FrameKind, parseElement, readHead } from "../xml/index.js";
+import type { Element, Head } from "../xml/index.js";
+import { FrameKind, parseElement, readHead } from "../xml/index.js";
 import type { Jid } from "../xmpp/index.js";
 import { NS } from "../xmpp/index.js";
 import type { ClientStream } from "./client-stream.js";
@@ -14,9 +15,8 @@ import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
 import { describeRequest } from "./requests.js";
-
-/** Addresses of components that one session's presence is taken back from; further ones find out by themselves. */
-const MAX_DIRECTED = 1000;
+import { ServerQuestions } from "./server-questions.js";
+import { ToComponents } from "./to-components.js";
 
 /** The stream that a session runs over; a resumed session gets another one. */
 export interface SessionLink {
@@ -36,6 +36,8 @@ export interface SessionOwner {
   streamEnded(): void;
   /** More waits for the client than is kept: its socket is to be closed (protocol.md S13). */
   overflow(): void;
+  /** Client and server count this stream's stanzas without us: none may be taken out or put in (protocol.md S2). */
+  readonly isLeftAlone: boolean;
 }
 
 /**
@@ -63,9 +65,8 @@ export class ClientSession implements Requester {
   #isReleasing = false;
   /** What it can be resumed with (XEP-0198 §5). */
   resumable: ResumableSession<ClientSession, ClientStream> | undefined;
-  /** Where components end here: the addresses that were sent available presence, with their component. */
-  #directed: Map<string, string> | undefined;
-  /** Priority of the last available presence; only known where components end here (RFC 6121 §4.7.2.3). */
+  #toComponents: ToComponents | undefined;
+  #server: ServerQuestions | undefined;
   #priority: number | undefined;
 
   constructor(hub: Hub, session: { readonly jid: Jid; readonly domain: Domain }, link: SessionLink) {
@@ -88,7 +89,12 @@ export class ClientSession implements Requester {
     return this.isHolding || (this.#pending !== undefined && this.#pending.size > 0);
   }
 
-  /** Priority of the client's available presence, `undefined` while it is not available or nobody needs to know. */
+  /** Stanzas may be put into its stream, or will be when it is resumed. */
+  get isReachable(): boolean {
+    return this.#link === undefined ? this.resumable !== undefined : !this.#link.owner.isLeftAlone;
+  }
+
+  /** Priority of the client's available presence (RFC 6121 §4.7.2.3); `undefined` while it is not available. */
   get priority(): number | undefined {
     return this.#priority;
   }
@@ -129,9 +135,14 @@ export class ClientSession implements Requester {
     return this.#passes(link, { kind, bytes, start, end, childCount, hash: childNamespaceHash });
   }
 
-  /** A stanza of the server's went to the client. */
-  fromServer(): void {
-    this.#management?.serverStanza();
+  /** A stanza of the server's. True: it goes on to the client as it came. */
+  fromServer(kind: FrameKind, bytes: Buffer, start: number, end: number): boolean {
+    const management = this.#management;
+    if (management?.expectsRepeatsFromServer === true && this.#isRepeatedByServer(bytes, start, end)) return false;
+    const server = kind === FrameKind.iq ? this.#server : undefined;
+    if (server !== undefined && this.#takesAnswer(server, bytes, start, end)) return false;
+    management?.serverStanza();
+    return true;
   }
 
   answer(request: DelegatedRequest, reply: Element): void {
@@ -185,6 +196,16 @@ export class ClientSession implements Requester {
     }
   }
 
+  /** Asks the server in the client's name, and looks at its answers (protocol.md §3.2, J and X entries). */
+  get server(): ServerQuestions {
+    return (this.#server ??= new ServerQuestions(this.#hub, {
+      asker: this.jid,
+      sendToServer: (question) => {
+        this.#sendToServer(stanzaBytes(question, NS.client));
+      },
+    }));
+  }
+
   /** The server's stream ends: what is pending is answered now, because nothing can be afterwards. */
   failPending(code: RequestFaultCode): void {
     if (this.#pending === undefined) return;
@@ -194,7 +215,8 @@ export class ClientSession implements Requester {
   /** No more stanzas reach the client. Late replies are swallowed by the hub. */
   end(): void {
     this.detach();
-    this.#takeBackPresence();
+    this.#toComponents?.takeBackPresence();
+    this.#server?.end();
     if (this.#pending === undefined) return;
     for (const request of this.#pending.keys()) this.#hub.delegations.abandon(request);
     this.#pending = undefined;
@@ -258,9 +280,37 @@ export class ClientSession implements Requester {
     return management.swallowedAgain(fingerprintOf(stanza, "up"));
   }
 
+  /** The server sends again what was kept from the client before its stream was resumed (protocol.md S30). */
+  #isRepeatedByServer(bytes: Buffer, start: number, end: number): boolean {
+    const stanza = this.#link && parseElement(bytes, start, end, this.#link.down.framer.scope);
+    return stanza !== undefined && this.#management?.swallowedAgainFromServer(fingerprintOf(stanza, "down")) === true;
+  }
+
+  /** True: the iq answers a question of ours, or a managing entity answers instead of the server. */
+  #takesAnswer(server: ServerQuestions, bytes: Buffer, start: number, end: number): boolean {
+    const { scope } = this.#link?.down.framer ?? {};
+    const answer = scope && server.take(bytes, start, end, scope);
+    if (answer === undefined) return false;
+    this.#management?.swallowedFromServer(fingerprintOf(answer, "down"));
+    this.requestAcks();
+    return true;
+  }
+
+  #sendToServer(bytes: Buffer): void {
+    const isSent = this.#management === undefined || this.#management.injectUp(bytes, this.#hub.now()) === "send";
+    if (isSent) this.#link?.up.inject(bytes);
+    this.requestAcks();
+  }
+
   #decide(link: SessionLink, frame: StanzaFrame): boolean {
     const { kind, bytes, start, end, childCount, hash } = frame;
-    if (this.domain.endsComponents && kind !== FrameKind.streamEnd && this.#isForComponent(link, frame)) return false;
+    if (kind === FrameKind.streamEnd) return true;
+    const { endsComponents } = this.domain;
+    if (endsComponents || kind === FrameKind.presence) {
+      const head = readHead(bytes, start, end, link.up.framer.scope);
+      if (kind === FrameKind.presence && !head.attributes.has("to")) this.#notePresence(link, frame, head);
+      else if (endsComponents && this.#routing().takes(kind, head, link.up, frame)) return false;
+    }
     if (kind !== FrameKind.iq) return true;
     if (!this.domain.mayMatch(hash, childCount)) return true;
     return this.#consider(link, parseElement(bytes, start, end, link.up.framer.scope));
@@ -304,53 +354,25 @@ export class ClientSession implements Requester {
     return management.swallowed(fingerprintOf(stanza, "up"), awaitsAnswer);
   }
 
-  /** Where component links end here, a stanza to one of them is routed by us: the server does not know them. */
-  #isForComponent(link: SessionLink, { kind, bytes, start, end }: StanzaFrame): boolean {
-    const { attributes } = readHead(bytes, start, end, link.up.framer.scope);
-    const to = attributes.get("to");
-    if (to === undefined) {
-      if (kind === FrameKind.presence) {
-        this.#notePresence(attributes.get("type"), () => parseElement(bytes, start, end, link.up.framer.scope));
-      }
-      return false;
-    }
-    const component = this.domain.componentOf(to);
-    if (component === undefined) return false;
-    const stanza = parseElement(bytes, start, end, link.up.framer.scope);
-    this.#swallow(stanza);
-    stanza.attrs["from"] = this.jid.full();
-    if (kind === FrameKind.presence) this.#noteDirected(to, component, attributes.get("type"));
-    this.#hub.sendToComponent(component, stanza, (error) => {
-      this.deliver(error);
-    });
-    return true;
+  #routing(): ToComponents {
+    const { jid, domain } = this;
+    const swallow = (stanza: Element): void => void this.#swallow(stanza);
+    return (this.#toComponents ??= new ToComponents(this.#hub, {
+      jid,
+      domain,
+      swallow,
+      deliver: this.deliver.bind(this),
+    }));
   }
 
-  #noteDirected(to: string, component: string, type: string | undefined): void {
-    if (type === "unavailable") this.#directed?.delete(to);
-    else if (type === undefined && (this.#directed?.size ?? 0) < MAX_DIRECTED) {
-      (this.#directed ??= new Map()).set(to, component);
-    }
-  }
-
-  /** Who was told that the client is available must hear that it is not any more (RFC 6121 §4.6.3). */
-  #takeBackPresence(): void {
-    const directed = this.#directed ?? [];
-    this.#directed = undefined;
-    for (const [to, component] of directed) {
-      const from = this.jid.full();
-      const unavailable = new Element("presence", { xmlns: NS.client, type: "unavailable", from, to });
-      this.#hub.sendToComponent(component, unavailable, () => undefined);
-    }
-  }
-
-  #notePresence(type: string | undefined, presence: () => Element): void {
+  #notePresence(link: SessionLink, { bytes, start, end }: StanzaFrame, { attributes }: Head): void {
+    const type = attributes.get("type");
     if (type === "unavailable") {
       this.#priority = undefined;
-      this.#takeBackPresence();
-    }
-    if (type === undefined) {
-      this.#priority = Number.parseInt(presence().getChildText("priority") ?? "0", 10) || 0;
+      this.#toComponents?.takeBackPresence();
+    } else if (type === undefined) {
+      const presence = parseElement(bytes, start, end, link.up.framer.scope);
+      this.#priority = Number.parseInt(presence.getChildText("priority") ?? "0", 10) || 0;
     }
   }
 }

@@ -3,11 +3,9 @@ import {
   isAuthenticated,
   isKnownNonza,
   isManagementNamespace,
-  lowerLimits,
   negotiate,
   readStreamHeader,
   refusalOf,
-  removeFeatures,
   sasl2SuccessOf,
 } from "../stream/index.js";
 import type { Element } from "../xml/index.js";
@@ -20,6 +18,7 @@ import { ClientSession } from "./client-session.js";
 import type { LinkFaultCode, RequestFaultCode } from "./faults.js";
 import { faultEvent, LINK_FAULTS } from "./faults.js";
 import { clientEvent, conditionOf, serverEvent, streamsElement, withoutOtherHost } from "./negotiation-events.js";
+import { adaptFeatures } from "./server-features.js";
 import { StreamManager } from "./stream-manager.js";
 
 /**
@@ -51,6 +50,10 @@ export class ClientStream implements SessionOwner {
     this.number = context.hub.nextStreamNumber();
   }
 
+  get isLeftAlone(): boolean {
+    return this.#isLeftAlone;
+  }
+
   get isBusy(): boolean {
     return this.#session?.isBusy === true;
   }
@@ -76,7 +79,7 @@ export class ClientStream implements SessionOwner {
   fromServer(kind: FrameKind, bytes: Buffer, start: number, end: number): boolean {
     if (kind === FrameKind.nonza) return this.#nonzaFromServer(bytes, start, end);
     if (kind === FrameKind.message || kind === FrameKind.presence || kind === FrameKind.iq) {
-      this.#session?.fromServer();
+      if (this.#session !== undefined) return this.#isLeftAlone || this.#session.fromServer(kind, bytes, start, end);
       if (this.#binding.isWaiting && kind === FrameKind.iq) this.#answerToUnbound(bytes, start, end);
     } else if (kind === FrameKind.streamHeader) {
       const { rootName } = readStreamHeader(bytes, start, end);
@@ -261,10 +264,9 @@ export class ClientStream implements SessionOwner {
 
   #features(features: Element): boolean {
     const { down, hub } = this.#context;
-    const { limits } = hub;
-    const { maxFrameBytes } = isAuthenticated(this.#state) ? limits.authenticated : limits.unauthenticated;
-    const isReduced = removeFeatures(features);
-    if (!lowerLimits(features, maxFrameBytes) && !isReduced) return true;
+    const { authenticated, unauthenticated } = hub.limits;
+    const { maxFrameBytes } = isAuthenticated(this.#state) ? authenticated : unauthenticated;
+    if (!adaptFeatures(features, maxFrameBytes)) return true;
     down.inject(streamsElement(features));
     return false;
   }

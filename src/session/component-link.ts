@@ -283,6 +283,8 @@ export class ComponentLink implements LinkMachine, LinkStats {
       this.#teardown.endSent("component");
     } else if (kind === FrameKind.nonza) {
       return this.#nonzaFromServer(bytes, start, end);
+    } else if (kind !== FrameKind.whitespace && this.#session !== undefined) {
+      return this.#session.fromServer(kind, bytes, start, end);
     }
     return true;
   }

@@ -1,7 +1,8 @@
 import type { FrameKind as Kind } from "../xml/index.js";
 import type { Element } from "../xml/index.js";
 import { FrameKind, parseElement, readHead } from "../xml/index.js";
-import { NS, parseJid } from "../xmpp/index.js";
+import type { Jid } from "../xmpp/index.js";
+import { NS, parseJid, UsageError } from "../xmpp/index.js";
 import type { Carrier } from "./carrier.js";
 import { ComponentRequests } from "./component-requests.js";
 import type { Domain } from "./domain.js";
@@ -12,6 +13,7 @@ import { Liveness } from "./liveness.js";
 import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
 import { attributesOf } from "./requests.js";
+import { ServerQuestions } from "./server-questions.js";
 import type { Teardown } from "./teardown.js";
 
 /** The link that a component has authenticated on. */
@@ -40,9 +42,13 @@ export class ComponentSession implements Carrier {
   /** Undefined once the component is asked nothing more. Its late replies are swallowed still. */
   #requests: ComponentRequests | undefined;
 
+  readonly #jid: Jid;
+  #server: ServerQuestions | undefined;
+
   constructor(hub: Hub, stream: ComponentStream) {
     this.#hub = hub;
     this.#stream = stream;
+    this.#jid = addressOf(stream.component);
     this.#requests = new ComponentRequests(hub, this);
     this.#liveness = new Liveness(hub, this, stream.domain.name, stream.teardown);
   }
@@ -106,9 +112,27 @@ export class ComponentSession implements Carrier {
     return false;
   }
 
+  /** Asks the server in the component's name, and looks at its answers. */
+  get server(): ServerQuestions {
+    return (this.#server ??= new ServerQuestions(this.#hub, {
+      asker: this.#jid,
+      sendToServer: (question) => {
+        question.attrs["from"] ??= this.address;
+        this.#stream.up.inject(stanzaBytes(question, NS.component));
+      },
+    }));
+  }
+
+  /** A stanza of the server's. True: it goes on to the component as it came. */
+  fromServer(kind: Kind, bytes: Buffer, start: number, end: number): boolean {
+    if (kind !== FrameKind.iq || this.#server === undefined) return true;
+    return this.#server.take(bytes, start, end, this.#stream.down.framer.scope) === undefined;
+  }
+
   /** One of the two streams ends, or the link: the component is asked nothing more. */
   end(): void {
     this.#liveness.settled();
+    this.#server?.end();
     if (this.#requests === undefined) return;
     this.#hub.entityDown(this);
     this.#requests.end();
@@ -130,4 +154,10 @@ export class ComponentSession implements Carrier {
     }
     return mayMatch && this.#requests?.take(parseElement(bytes, start, end, framer.scope)) === true;
   }
+}
+
+function addressOf(component: string): Jid {
+  const jid = parseJid(component);
+  if (jid === undefined) throw new UsageError("a component's address was not normalised");
+  return jid;
 }

@@ -35,7 +35,7 @@ export function routeFromComponent(hub: Hub, component: ComponentSession, stanza
   }
   const found = jid.resource === undefined ? atAccount(hub, jid.bareKey, stanza) : atResource(hub, jid.fullKey);
   // A domain whose components are its server's own is none of this component's business.
-  const targets = found.filter((session) => session.domain.endsComponents);
+  const targets = found.filter((session) => session.domain.endsComponents && session.isReachable);
   for (const session of targets) session.deliver(stanza);
   if (targets.length === 0 && type !== "error" && type !== "result") {
     refuse(component, stanza, { type: "cancel", condition: "service-unavailable" });

@@ -15,7 +15,7 @@ export class Sessions {
   readonly #alarms: Alarms;
   /** By full JID; the newest wins, as the server lets only one have it. */
   readonly #byFullKey = new Map<string, ClientSession>();
-  /** By bare JID, for the domains whose component links end here. */
+  /** By bare JID. */
   readonly #byBareKey = new Map<string, Set<ClientSession>>();
   #isExpiryArmed = false;
 
@@ -46,7 +46,6 @@ export class Sessions {
 
   add(session: ClientSession): void {
     this.#byFullKey.set(session.jid.fullKey, session);
-    if (!session.domain.endsComponents) return;
     const account = this.#byBareKey.get(session.jid.bareKey);
     if (account === undefined) this.#byBareKey.set(session.jid.bareKey, new Set([session]));
     else account.add(session);

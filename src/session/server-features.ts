@@ -1,0 +1,12 @@
+import { lowerLimits, removeFeatures } from "../stream/index.js";
+import type { Element } from "../xml/index.js";
+
+/**
+ * Makes a server's `<stream:features/>` one that holds behind Caesura (protocol.md A1, A5, A10, T2, R8).
+ *
+ * Shape   `features` is changed in place. Returns whether it was; otherwise the bytes as received go on.
+ */
+export function adaptFeatures(features: Element, maxStanzaBytes: number): boolean {
+  const isReduced = removeFeatures(features);
+  return lowerLimits(features, maxStanzaBytes) || isReduced;
+}

@@ -1,0 +1,129 @@
+import type { Element, NamespaceScope } from "../xml/index.js";
+import { parseElement, readHead } from "../xml/index.js";
+import type { Jid } from "../xmpp/index.js";
+import { parseJid } from "../xmpp/index.js";
+import type { Hub } from "./hub.js";
+import { attributesOf } from "./requests.js";
+
+/** Looks at the server's answer; true: it goes no further. */
+export type AnswerJudge = (answer: Element) => boolean;
+
+interface Expected {
+  /** Whom the request was addressed to, as written; undefined: the asker's own account. */
+  readonly to: string | undefined;
+  readonly judge: AnswerJudge;
+}
+
+/** The stream in whose name the server is asked. */
+export interface AskingStream {
+  /** Full JID of the client, or the component's address. */
+  readonly asker: Jid;
+  /** Puts a stanza into the stream to the server; its content namespace is that of the stream. */
+  sendToServer(question: Element): void;
+}
+
+/**
+ * What the server answers in one stream and somebody wants to see before the peer does: answers to questions of ours, which
+ * the peer does not know of, and answers that a managing entity may have to give instead (XEP-0355 §7.2.4).
+ *
+ * Shape   an answer is recognised by its id and by its sender; with one id for several requests, in the order in which
+ *         they were sent.
+ */
+export class ServerQuestions {
+  readonly #hub: Hub;
+  readonly #stream: AskingStream;
+  readonly #expected = new Map<string, Expected[]>();
+  #size = 0;
+  /** How the questions of ours end that wait for an answer. */
+  readonly #open = new Set<(answer: Element | undefined) => void>();
+  #isOver = false;
+
+  constructor(hub: Hub, stream: AskingStream) {
+    this.#hub = hub;
+    this.#stream = stream;
+  }
+
+  /**
+   * Asks the server in the peer's name, without the peer noticing.
+   *
+   * Shape   `question` is an iq without id; `answered` is called once, with the server's result or error, or with nothing
+   *         when `ms` have passed, too much is expected already, or the stream is over. A late answer is swallowed.
+   */
+  ask(question: Element, ms: number, answered: (answer: Element | undefined) => void): void {
+    const id = this.#hub.newId();
+    let isOpen = true;
+    const settle = (answer: Element | undefined): void => {
+      if (!isOpen) return;
+      isOpen = false;
+      this.#open.delete(settle);
+      this.#hub.alarms.cancel(alarm);
+      answered(answer);
+    };
+    const alarm = this.#hub.alarms.set(ms, () => {
+      settle(undefined);
+    });
+    const isExpected = this.#expect(id, attributesOf(question).to, (answer) => {
+      settle(answer);
+      return true;
+    });
+    if (!isExpected) {
+      settle(undefined);
+      return;
+    }
+    this.#open.add(settle);
+    question.attrs["id"] = id;
+    this.#stream.sendToServer(question);
+  }
+
+  /** Looks at the server's answer to a request of the peer's that goes on. False: too many are looked at already. */
+  watch(iq: Element, judge: AnswerJudge): boolean {
+    const { id, to } = attributesOf(iq);
+    return id !== undefined && this.#expect(id, to, judge);
+  }
+
+  /** An iq of the server's; the answer, if it goes no further. */
+  take(bytes: Buffer, start: number, end: number, scope: NamespaceScope): Element | undefined {
+    if (this.#size === 0) return undefined;
+    const { attributes } = readHead(bytes, start, end, scope);
+    const type = attributes.get("type");
+    const expected = this.#expected.get(attributes.get("id") ?? "");
+    if (expected === undefined || (type !== "result" && type !== "error")) return undefined;
+    const index = expected.findIndex(({ to }) => this.#isFrom(to, attributes.get("from")));
+    const [found] = index < 0 ? [] : expected.splice(index, 1);
+    if (found === undefined) return undefined;
+    this.#size--;
+    if (expected.length === 0) this.#expected.delete(attributes.get("id") ?? "");
+    const answer = parseElement(bytes, start, end, scope);
+    return found.judge(answer) ? answer : undefined;
+  }
+
+  /** The stream is over for good. */
+  end(): void {
+    this.#isOver = true;
+    for (const settle of this.#open) settle(undefined);
+    this.#expected.clear();
+    this.#size = 0;
+  }
+
+  #expect(id: string, to: string | undefined, judge: AnswerJudge): boolean {
+    // Twice, so that questions of ours find room beside a client's own.
+    if (this.#isOver || this.#size >= 2 * this.#hub.limits.pendingPerSession) return false;
+    this.#size++;
+    const others = this.#expected.get(id);
+    if (others === undefined) this.#expected.set(id, [{ to, judge }]);
+    else others.push({ to, judge });
+    return true;
+  }
+
+  /** RFC 6120 §8.1.2.1, §10.3.3: who is asked without an address is the asker's own account, which may sign with nothing. */
+  #isFrom(to: string | undefined, from: string | undefined): boolean {
+    const account = this.#stream.asker.bare();
+    return isSame(from ?? account, to ?? account);
+  }
+}
+
+function isSame(one: string, other: string): boolean {
+  if (one === other) return true;
+  const key = parseJid(one)?.fullKey;
+  return key !== undefined && key === parseJid(other)?.fullKey;
+}
