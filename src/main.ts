@@ -5,6 +5,7 @@ import type { AddressConfig, Config } from "./config/index.js";
 import {
   Admission,
   Certificates,
+  type InheritedSockets,
   ListenError,
   Listeners,
   prepareCertificates,
@@ -32,6 +33,8 @@ export interface ProxyOptions {
   readonly log: Logger;
   /** Reason → lines of the log that could not be written; read at each scrape. */
   readonly droppedLogLines?: ReadonlyMap<string, number>;
+  /** Listening sockets that the process was handed, for listeners with `socket`. */
+  readonly sockets?: InheritedSockets;
 }
 
 /**
@@ -73,7 +76,7 @@ export class StreamProxy {
   /** Reloads and the end happen one after the other. */
   #previous: Promise<void> = Promise.resolve();
 
-  constructor(config: Config, { log, droppedLogLines = new Map() }: ProxyOptions) {
+  constructor(config: Config, { log, droppedLogLines = new Map(), sockets }: ProxyOptions) {
     this.#log = log;
     this.#config = config;
     this.#limits = linkLimits(config.limits);
@@ -116,6 +119,7 @@ export class StreamProxy {
         openMachine: (settings, performer) => this.#openMachine(settings, performer),
       },
       this.#metrics,
+      sockets,
     );
   }
 

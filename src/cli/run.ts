@@ -1,10 +1,10 @@
-import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { loadConfig, type Config, type Problem } from "../config/index.js";
-import { ListenError } from "../listen/index.js";
+import { InheritedSockets, ListenError } from "../listen/index.js";
 import { createLogger, flushLog, standardOutput, type LogDestination, type Logger } from "../log/index.js";
 import { startProxy, type StreamProxy } from "../main.js";
 import { formatProblems, summarise } from "./report.js";
+import { ServiceManager } from "./service-manager.js";
 import { exitCode, type Terminal } from "./terminal.js";
 
 export interface RunOptions {
@@ -22,7 +22,8 @@ export interface RunOptions {
  */
 export async function run({ config: file }: RunOptions, terminal: Terminal): Promise<number> {
   const { env, stderr } = terminal;
-  const loaded = loadConfig(file, { env });
+  const sockets = InheritedSockets.of(env, process.pid);
+  const loaded = loadConfig(file, { env, sockets: sockets.names });
   if (!loaded.ok) {
     stderr.write(`${formatProblems(loaded.problems, textOf(file))}${summarise(loaded.problems)}\n`);
     return exitCode.usage;
@@ -37,11 +38,14 @@ export async function run({ config: file }: RunOptions, terminal: Terminal): Pro
   };
   process.on("uncaughtExceptionMonitor", lastWords);
   logProblems(log, loaded.warnings);
+  const manager = new ServiceManager(log, env, process.pid);
   try {
-    const proxy = await startProxy(loaded.config, { log, droppedLogLines: destination.dropped });
+    const proxy = await startProxy(loaded.config, { log, droppedLogLines: destination.dropped, sockets });
     logStart(log, loaded.config, proxy);
-    await notify(log, env, "--ready");
-    await untilStopped({ file, env, log, destination, proxy });
+    warnOfUnused(log, sockets);
+    const running: Running = { file, env, log, destination, sockets, manager, proxy, config: loaded.config };
+    await manager.ready(statusOf(running));
+    await untilStopped(running);
     await flushLog(log);
     return exitCode.clean;
   } catch (error) {
@@ -51,6 +55,7 @@ export async function run({ config: file }: RunOptions, terminal: Terminal): Pro
     await flushLog(log);
     return exitCode.failure;
   } finally {
+    manager.close();
     process.off("uncaughtExceptionMonitor", lastWords);
   }
 }
@@ -70,7 +75,11 @@ interface Running {
   readonly log: Logger;
   /** Of the log. */
   readonly destination: LogDestination;
+  readonly sockets: InheritedSockets;
+  readonly manager: ServiceManager;
   readonly proxy: StreamProxy;
+  /** In use. */
+  config: Config;
 }
 
 /** Serves signals until the proxy is drained. */
@@ -96,17 +105,22 @@ function untilStopped(running: Running): Promise<void> {
   });
 }
 
-async function drain({ log, proxy, env }: Running, signal: NodeJS.Signals): Promise<void> {
+async function drain({ log, proxy, manager, config }: Running, signal: NodeJS.Signals): Promise<void> {
   const closed = proxy.close();
   log.info({ event: "draining", signal, connections: proxy.connections }, "draining");
-  await Promise.all([closed, notify(log, env, "--stopping")]);
+  const { shutdownMs, drainMs } = config.timeouts;
+  await Promise.all([closed, manager.stopping(shutdownMs + drainMs + lastStepsMs)]);
   // What the end of many connections has filled is emptied first, so that the last line finds room.
   await flushLog(log);
   log.info({ event: "stopped" }, "stopped");
 }
 
-async function reload({ file, env, log, proxy }: Running): Promise<void> {
-  const loaded = loadConfig(file, { env });
+/** For what follows the deadlines of the configuration: closing the rest, the last lines of the log. */
+const lastStepsMs = 5000;
+
+async function reload(running: Running): Promise<void> {
+  const { file, env, log, sockets, manager, proxy } = running;
+  const loaded = loadConfig(file, { env, sockets: sockets.names });
   if (!loaded.ok) {
     proxy.reloadRefused();
     logProblems(log, loaded.problems);
@@ -114,15 +128,29 @@ async function reload({ file, env, log, proxy }: Running): Promise<void> {
     return;
   }
   logProblems(log, loaded.warnings);
-  await notify(log, env, "--reloading");
+  await manager.reloading();
   try {
     await proxy.reload(loaded.config);
+    running.config = loaded.config;
     log.info({ event: "reloaded", addresses: proxy.addresses }, "the new configuration is in use");
   } catch (error) {
     // The proxy has counted it and serves as before. What it throws here is a port or a certificate that is not taken.
     log.error({ event: "reload-refused", file, err: error }, "the configuration stays as it was");
   }
-  await notify(log, env, "--ready");
+  warnOfUnused(log, sockets);
+  await manager.ready(statusOf(running));
+}
+
+/** Whoever connects to such a socket is never answered. */
+function warnOfUnused(log: Logger, sockets: InheritedSockets): void {
+  for (const socket of sockets.unused)
+    log.warn({ event: "socket-unused", socket }, "a socket was handed over, and no listener names it");
+}
+
+/** One line for `systemctl status`. */
+function statusOf({ config, proxy }: Running): string {
+  const places = proxy.addresses.map(({ kind, host, port }) => `${kind} ${host}:${port}`).join(", ");
+  return `serving ${config.domains.map(({ name }) => name).join(", ")}: ${places}`;
 }
 
 function logStart(log: Logger, config: Config, proxy: StreamProxy): void {
@@ -144,15 +172,4 @@ function logProblems(log: Logger, problems: readonly Problem[]): void {
     const line = { event: "configuration", ...problem };
     log[severity === "error" ? "error" : "warn"](line, message);
   }
-}
-
-/** Tells systemd what we do, if it asked (`Type=notify`, `NotifyAccess=all`). Never rejects. */
-function notify(log: Logger, env: Terminal["env"], word: "--ready" | "--reloading" | "--stopping"): Promise<void> {
-  if (env["NOTIFY_SOCKET"] === undefined) return Promise.resolve();
-  return new Promise((resolve) => {
-    execFile("systemd-notify", [word], { timeout: 5000 }, (error) => {
-      if (error !== null) log.warn({ event: "notify-failed", word, code: error.code }, "systemd was not told");
-      resolve();
-    });
-  });
 }

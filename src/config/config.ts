@@ -92,13 +92,19 @@ export interface DelegationConfig {
   readonly identities: readonly string[];
 }
 
-export type ListenerConfig = ListenerAddressConfig &
+export type ListenerConfig = ListenerPlaceConfig &
+  ListenerOptionsConfig &
   (
     | { readonly kind: "c2s"; readonly tls: "starttls" | "direct" | "none" }
     | { readonly kind: "component"; readonly tls: "none" }
   );
 
-export interface ListenerAddressConfig extends AddressConfig {
+/** An address of our own, or the name of sockets that the service manager holds (sd_listen_fds(3)). */
+export type ListenerPlaceConfig =
+  | (AddressConfig & { readonly socket?: undefined })
+  | { readonly socket: string; readonly host?: undefined; readonly port?: undefined };
+
+export interface ListenerOptionsConfig {
   /** `undefined`: connections do not begin with a PROXY header. */
   readonly proxyProtocol: { readonly from: readonly NetworkConfig[] } | undefined;
 }

@@ -24,6 +24,7 @@ export type {
   StreamManagementConfig,
   TimeoutsConfig,
 } from "./config.js";
+export { isLoopback } from "./addresses.js";
 export { logLevels } from "./config.js";
 export { problemCodes } from "./problem.js";
 export type { LoadedConfig, Problem, ProblemCode } from "./problem.js";

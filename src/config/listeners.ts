@@ -1,34 +1,38 @@
-import { checkHost, isLoopback, isOverlapping } from "./addresses.js";
+import { checkHost, isLoopback } from "./addresses.js";
 import type { AddressConfig, ListenerConfig } from "./config.js";
 import type { ConfigDocument } from "./document.js";
+import { checkTwin, overlapping, provePlace } from "./listener-place.js";
 import { proveNetworks } from "./networks.js";
 import { adminSchema, listenerSchema } from "./schema.js";
 import { asList, proved } from "./shape.js";
 import type { DocumentPath } from "./source.js";
 
-/** Reads the listeners. Complains; one that cannot be used is left out of the result. */
-export function proveListeners(document: ConfigDocument, at: DocumentPath, raw: unknown): readonly ListenerConfig[] {
+/**
+ * Reads the listeners. Complains; one that cannot be used is left out of the result. `sockets` are the names of the sockets
+ * that the process was handed; undefined where nobody can know.
+ */
+export function proveListeners(
+  document: ConfigDocument,
+  at: DocumentPath,
+  raw: unknown,
+  sockets?: ReadonlySet<string>,
+): readonly ListenerConfig[] {
   const listeners: ListenerConfig[] = [];
   for (const [index, value] of asList(raw).entries()) {
     const listener = proved(listenerSchema, value);
     if (listener === undefined) continue;
     const path = [...at, index];
-    checkHost(document, [...path, "host"], listener.host);
-    checkExposure(document, path, listener);
-    const twin = listeners.find((other) => isOverlapping(other, listener));
-    if (twin !== undefined) {
-      document.complain([...path, "port"], {
-        code: "address-in-use",
-        message: `Two listeners cannot share ${listener.host} port ${listener.port}.`,
-        hint: `${twin.host} port ${twin.port} is taken above.`,
-      });
-    }
-    const { proxyProtocol, ...rest } = listener;
+    const { proxyProtocol, host, port, socket, ...rest } = listener;
+    const place = provePlace(document, path, { host, port, socket }, sockets);
+    if (place === undefined) continue;
+    // Where a socket listens is seen when it is taken.
+    if (place.socket === undefined) checkExposure(document, path, { ...rest, host: place.host });
+    checkTwin(document, path, place, listeners);
     const from =
       proxyProtocol === undefined
         ? undefined
         : proveNetworks(document, [...path, "proxyProtocol", "from"], proxyProtocol.from);
-    listeners.push({ ...rest, proxyProtocol: from === undefined ? undefined : { from } });
+    listeners.push({ ...place, ...rest, proxyProtocol: from === undefined ? undefined : { from } });
   }
   if (
     listeners.length > 0 &&
@@ -62,7 +66,7 @@ export function proveAdmin(
       hint: "Listen on 127.0.0.1, or let a firewall admit the machine that collects metrics alone.",
     });
   }
-  if (listeners.some((listener) => isOverlapping(listener, admin))) {
+  if (overlapping(admin, listeners) !== undefined) {
     document.complain([...at, "port"], {
       code: "address-in-use",
       message: `A listener has ${admin.host} port ${admin.port} already.`,
@@ -71,7 +75,7 @@ export function proveAdmin(
   return admin;
 }
 
-type Exposed = Pick<ListenerConfig, "kind" | "tls" | "host">;
+type Exposed = Pick<ListenerConfig, "kind" | "tls"> & Pick<AddressConfig, "host">;
 
 function checkExposure(document: ConfigDocument, at: DocumentPath, listener: Exposed): void {
   if (listener.tls !== "none" || isLoopback(listener.host)) return;

@@ -17,6 +17,8 @@ export interface LoadOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** The date that certificates are held against; the clock's if absent. */
   readonly nowMs?: number;
+  /** The names of the sockets that the service manager has handed over; undefined where nobody can know them. */
+  readonly sockets?: ReadonlySet<string>;
 }
 
 /** A configuration file is written by hand; the largest sensible one is far below. */
@@ -56,7 +58,7 @@ export function loadConfig(file: string, options: LoadOptions): LoadedConfig<Con
 export function parseConfig(
   file: string,
   text: string,
-  { env, nowMs = Date.now() }: LoadOptions,
+  { env, nowMs = Date.now(), sockets }: LoadOptions,
 ): LoadedConfig<Config> {
   const document = new ConfigDocument(new Source(file, text.replace(/^\u{feff}/u, "")));
   if (document.value === undefined) return { ok: false, problems: document.problems };
@@ -65,7 +67,7 @@ export function parseConfig(
   if (!shape.success) complainAboutIssues(document, shape.error.issues);
 
   const fields = asRecord(document.value) ?? {};
-  const listen = proveListeners(document, ["listen"], fields["listen"]);
+  const listen = proveListeners(document, ["listen"], fields["listen"], sockets);
   const admin = proveAdmin(document, ["admin"], fields["admin"], listen);
   const domains = proveDomains(document, ["domains"], fields["domains"], {
     folder: dirname(resolve(file)),

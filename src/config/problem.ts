@@ -57,6 +57,8 @@ export const problemCodes = {
   "invalid-network": "a network is neither an address nor an address and a number of bits.",
   "trusts-anybody": "a warning: every address may say that it is a proxy and name a client's address.",
   "address-in-use": "two listeners would share an address.",
+  "address-and-socket": "a listener has both an address of its own and a socket that it is handed.",
+  "socket-missing": "a socket that a listener names was not handed over by the service manager.",
   "cleartext-listener": "clients would be served without TLS on an address that others can reach.",
   "cleartext-component": "a warning: components connect in clear on an address that others can reach.",
   "cleartext-server": "a warning: the leg to the server is in clear and leaves this machine.",

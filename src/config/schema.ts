@@ -4,16 +4,35 @@ import { domainsSchema } from "./domain-schema.js";
 import { streamManagementSchema } from "./stream-management.js";
 import { about, count, duration, host, listeningPort, size } from "./values.js";
 
-const listenerHost = about(host.clone(), {
+const listenerHost = about(host.clone().optional(), {
   about: "Local address to listen on: `127.0.0.1`, `::1`, `0.0.0.0` and `::` for all, or a name of this machine.",
   example: "127.0.0.1",
+  absent: "must be given, unless `socket` is",
+  type: "text",
 });
 
-const listenerPort = about(listeningPort.clone(), {
+const listenerPort = about(listeningPort.clone().optional(), {
   about: "Local port; 0 lets the system choose one, for tests.",
   example: 5222,
   range: "0 to 65535",
+  absent: "must be given, unless `socket` is",
+  type: "whole number",
 });
+
+// systemd.socket(5), FileDescriptorName=: ASCII without control characters and colons, 255 characters at the most.
+const listenerSocket = about(
+  z
+    .string()
+    .regex(/^[\x20-\x39\x3b-\x7e]{1,255}$/)
+    .optional(),
+  {
+    about:
+      "In place of `host` and `port`: the name of the socket, or of the sockets, that the service manager has opened for Caesura (`FileDescriptorName=` of a systemd socket unit). Such a port outlives the process, so that nobody is refused while Caesura is restarted.",
+    example: "c2s-starttls",
+    absent: "Caesura opens `host` and `port` itself",
+    type: "text",
+  },
+);
 
 const proxyProtocol = about(
   z
@@ -37,6 +56,7 @@ export const clientListenerSchema = z.strictObject({
   kind: about(z.literal("c2s"), { about: "`c2s`: clients connect here (RFC 6120).", example: "c2s" }),
   host: listenerHost,
   port: listenerPort,
+  socket: listenerSocket,
   tls: about(z.enum(["starttls", "direct", "none"]), {
     about:
       "`starttls`; `direct`: TLS from the first byte (XEP-0368); `none`: in clear, on a loopback address only, for tests or where TLS ends in front.",
@@ -52,6 +72,7 @@ export const componentListenerSchema = z.strictObject({
   }),
   host: listenerHost,
   port: listenerPort,
+  socket: listenerSocket,
   tls: about(z.enum(["none"]).default("none"), {
     about: "Component links have no TLS of their own; keep them on loopback or in a private network.",
     example: "none",

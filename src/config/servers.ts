@@ -1,9 +1,10 @@
 import { normaliseDomain } from "../xmpp/index.js";
-import { checkHost, isLoopback, reaches } from "./addresses.js";
+import { checkHost, isLoopback } from "./addresses.js";
 import { proveAuthorities, provePin } from "./certificates.js";
 import type { AddressConfig, ListenerConfig, ServerC2sConfig, ServerComponentConfig } from "./config.js";
 import type { ConfigDocument } from "./document.js";
 import { serverC2sSchema, serverComponentSchema } from "./domain-schema.js";
+import { reachedListener } from "./listener-place.js";
 import type { ProblemCode } from "./problem.js";
 import { proved } from "./shape.js";
 import type { DocumentPath } from "./source.js";
@@ -100,7 +101,7 @@ function checkLoop(
   target: AddressConfig,
   listeners: readonly ListenerConfig[],
 ): void {
-  const own = listeners.findIndex((listener) => reaches(target, listener));
+  const own = reachedListener(target, listeners);
   if (own < 0) return;
   document.complain([...at, "port"], {
     code: "server-is-self",

@@ -13,5 +13,7 @@ export {
   type CertificateSource,
   type PreparedCertificates,
 } from "./certificates.js";
-export { Listener, ListenError, type ListenerParts, type ListenerSettings } from "./listener.js";
+export { InheritedSockets } from "./inherited-sockets.js";
+export { ListenError } from "./listen-error.js";
+export { Listener, type ListenerParts, type ListenerSettings } from "./listener.js";
 export { Listeners, listenerName, type ListeningAddress } from "./listeners.js";

@@ -1,4 +1,4 @@
-import { createServer, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer, type AddressInfo, type ListenOptions, type Server, type Socket } from "node:net";
 import { repeatable } from "../log/index.js";
 import type { Performer } from "../session/index.js";
 import {
@@ -16,42 +16,20 @@ import type { ListenerCounters } from "../relay/index.js";
 import type { Admission } from "./admission.js";
 import { AnnouncedSocket, type Announcement } from "./announced-socket.js";
 import type { Certificates } from "./certificates.js";
+import { ListenError } from "./listen-error.js";
 import { TrustedNetworks, type Network } from "./trusted-networks.js";
 
-/** An address that cannot be listened on. The operator's fault; `message` says what to do. */
-export class ListenError extends Error {
-  override readonly name = "ListenError";
+/** How one address, or the sockets of one name, are served. */
+export type ListenerSettings = ListenerPlace & ListenerOptions;
 
-  /** Says in the operator's words why `host` and `port` could not be opened. */
-  static of(host: string, port: number, cause: unknown): ListenError {
-    const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-    return new ListenError(`cannot listen on ${where}: ${explained(cause)}`, { cause });
-  }
-}
+/** An address to open, or the name of sockets that the process was handed. */
+export type ListenerPlace =
+  | { readonly host: string; readonly port: number; readonly socket?: undefined }
+  | { readonly socket: string; readonly host?: undefined; readonly port?: undefined };
 
-function explained(cause: unknown): string {
-  const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-  switch (code) {
-    case "EADDRINUSE":
-      return "another program has this port";
-    case "EACCES":
-      return "not permitted; choose a port above 1023 or grant CAP_NET_BIND_SERVICE";
-    case "EADDRNOTAVAIL":
-      return "this machine has no such address";
-    case "ENOTFOUND":
-    case "EAI_AGAIN":
-      return "the name has no address";
-    default:
-      return cause instanceof Error ? cause.message : String(cause);
-  }
-}
-
-/** How one address is served. */
-export interface ListenerSettings {
+export interface ListenerOptions {
   readonly kind: "c2s" | "component";
   readonly tls: "starttls" | "direct" | "none";
-  readonly host: string;
-  readonly port: number;
   /** Every connection begins with a PROXY header, and comes from one of these networks. */
   readonly proxyProtocol?: { readonly from: readonly Network[] } | undefined;
 }
@@ -64,7 +42,7 @@ export interface ListenerParts {
   openMachine(settings: ListenerSettings, performer: Performer): CountingMachine;
 }
 
-/** One open port. What is served there may change while it is open; links keep what they began with. */
+/** One open port, or one socket that was handed over. What is served there may change while it is open; links keep what they began with. */
 export class Listener {
   readonly #parts: ListenerParts;
   readonly #server: Server;
@@ -86,11 +64,23 @@ export class Listener {
 
   /** Resolves when connections are accepted. Rejects with `ListenError`. */
   open(host: string, port: number): Promise<void> {
+    return this.#listen({ host, port }, (error) => ListenError.of(host, port, error));
+  }
+
+  /** The same for a listening socket that the process was handed, by its name and descriptor; from now on it is ours. */
+  async take(socket: string, fd: number): Promise<void> {
+    await this.#listen({ fd }, () => ListenError.ofSocket(socket, "it is no stream socket"));
+    if (this.address !== undefined) return;
+    this.close();
+    throw ListenError.ofSocket(socket, "it is not a TCP socket");
+  }
+
+  #listen(where: ListenOptions | { readonly fd: number }, explain: (error: Error) => ListenError): Promise<void> {
     const server = this.#server;
     return new Promise((resolve, reject) => {
-      const refused = (error: Error): void => reject(ListenError.of(host, port, error));
+      const refused = (error: Error): void => reject(explain(error));
       server.once("error", refused);
-      server.listen({ host, port }, () => {
+      server.listen(where, () => {
         server.off("error", refused);
         // Later errors concern one accept, e.g. a lack of file descriptors; the port stays open.
         server.on("error", (error: NodeJS.ErrnoException) =>

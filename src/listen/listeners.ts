@@ -1,5 +1,8 @@
 import type { AddressInfo } from "node:net";
 import type { RelayMetrics } from "../relay/index.js";
+import { isLoopback } from "../config/index.js";
+import { InheritedSockets } from "./inherited-sockets.js";
+import { ListenError } from "./listen-error.js";
 import { Listener, type ListenerParts, type ListenerSettings } from "./listener.js";
 
 export interface ListeningAddress {
@@ -11,18 +14,21 @@ export interface ListeningAddress {
 
 interface Entry {
   settings: ListenerSettings;
-  readonly listener: Listener;
+  /** One, or one for each socket of a name. */
+  readonly listeners: readonly Listener[];
 }
 
 /** The open ports of the proxy, kept equal to the configuration. */
 export class Listeners {
   readonly #parts: ListenerParts;
   readonly #metrics: RelayMetrics;
+  readonly #sockets: InheritedSockets;
   #open = new Map<string, Entry>();
 
-  constructor(parts: ListenerParts, metrics: RelayMetrics) {
+  constructor(parts: ListenerParts, metrics: RelayMetrics, sockets = InheritedSockets.none()) {
     this.#parts = parts;
     this.#metrics = metrics;
+    this.#sockets = sockets;
   }
 
   /**
@@ -34,28 +40,33 @@ export class Listeners {
     const wanted = new Map(all.map((settings, index) => [addressKey(settings, index), settings]));
     const gone = [...this.#open].filter(([key]) => !wanted.has(key));
     const added = [...wanted].filter(([key]) => !this.#open.has(key));
+    for (const [key, { listeners }] of this.#open) {
+      const settings = wanted.get(key);
+      if (settings !== undefined) checkClear(settings, listeners);
+    }
     // A port that moves to another address is free only when the old one has let it go.
     const moving = gone.filter(([, { settings }]) =>
-      added.some(([, { port }]) => port === settings.port && port !== 0),
+      added.some(([, { port }]) => port !== undefined && port === settings.port && port !== 0),
     );
-    for (const [, { listener }] of moving) listener.close();
+    for (const [, entry] of moving) closeEntry(entry);
     const opened: [string, Entry][] = [];
     try {
-      for (const [key, settings] of added) opened.push([key, await this.#openOne(settings)]);
+      for (const [key, settings] of addressesFirst(added)) opened.push([key, await this.#openOne(settings)]);
     } catch (error) {
-      for (const [, { listener }] of opened) listener.close();
+      for (const [, entry] of opened) closeEntry(entry);
       for (const [key, { settings }] of moving) this.#open.set(key, await this.#openOne(settings));
       throw error;
     }
     for (const [key, entry] of gone) {
-      if (!moving.some(([other]) => other === key)) entry.listener.close();
+      if (!moving.some(([other]) => other === key)) closeEntry(entry);
       this.#open.delete(key);
     }
     for (const [key, entry] of this.#open) {
       const settings = wanted.get(key);
       if (settings === undefined) continue;
       entry.settings = settings;
-      entry.listener.replace(settings, this.#metrics.listener(settings.kind, listenerName(settings)));
+      const counters = this.#metrics.listener(settings.kind, listenerName(settings));
+      for (const listener of entry.listeners) listener.replace(settings, counters);
     }
     for (const [key, entry] of opened) this.#open.set(key, entry);
     // In the order of the configuration, for whoever lists the addresses.
@@ -70,33 +81,80 @@ export class Listeners {
 
   /** Where connections are accepted, in the order of the configuration. */
   get addresses(): readonly ListeningAddress[] {
-    return [...this.#open.values()].flatMap(({ settings, listener }) => {
-      const address: AddressInfo | undefined = listener.address;
-      if (address === undefined) return [];
-      return [{ kind: settings.kind, tls: settings.tls, host: address.address, port: address.port }];
-    });
+    return [...this.#open.values()].flatMap(({ settings, listeners }) =>
+      listeners.flatMap((listener) => {
+        const address: AddressInfo | undefined = listener.address;
+        if (address === undefined) return [];
+        return [{ kind: settings.kind, tls: settings.tls, host: address.address, port: address.port }];
+      }),
+    );
   }
 
   /** No more connections; those that are there stay. */
   close(): void {
-    for (const { listener } of this.#open.values()) listener.close();
+    for (const entry of this.#open.values()) closeEntry(entry);
     this.#open.clear();
   }
 
   async #openOne(settings: ListenerSettings): Promise<Entry> {
     const counters = this.#metrics.listener(settings.kind, listenerName(settings));
-    const listener = new Listener(this.#parts, settings, counters);
-    await listener.open(settings.host, settings.port);
-    return { settings, listener };
+    const { socket } = settings;
+    if (socket === undefined) {
+      const listener = new Listener(this.#parts, settings, counters);
+      await listener.open(settings.host, settings.port);
+      return { settings, listeners: [listener] };
+    }
+    const listeners: Listener[] = [];
+    try {
+      for (const descriptor of this.#sockets.take(socket)) {
+        const listener = new Listener(this.#parts, settings, counters);
+        await listener.take(socket, descriptor);
+        listeners.push(listener);
+      }
+      checkClear(settings, listeners);
+    } catch (error) {
+      closeEntry({ listeners });
+      throw error;
+    }
+    return { settings, listeners };
   }
 }
 
-/** The `listener` label, e.g. `c2s:127.0.0.1:5222`. */
-export function listenerName({ kind, host, port }: ListenerSettings): string {
+/** The `listener` label, e.g. `c2s:127.0.0.1:5222`, or `c2s:c2s-starttls` for a socket of that name. */
+export function listenerName({ kind, host, port, socket }: ListenerSettings): string {
+  if (socket !== undefined) return `${kind}:${socket}`;
   return `${kind}:${host.includes(":") ? `[${host}]` : host}:${port}`;
 }
 
 /** Port 0 means another port each time, so such listeners are told apart by their place. */
-function addressKey({ host, port }: ListenerSettings, index: number): string {
+function addressKey({ host, port, socket }: ListenerSettings, index: number): string {
+  if (socket !== undefined) return `socket ${socket}`;
   return port === 0 ? `${host} 0 ${index}` : `${host} ${port}`;
+}
+
+/** An address that fails can be tried again after the next reload; a socket that is closed cannot. */
+function addressesFirst(
+  added: readonly (readonly [string, ListenerSettings])[],
+): readonly (readonly [string, ListenerSettings])[] {
+  return [
+    ...added.filter(([, { socket }]) => socket === undefined),
+    ...added.filter(([, { socket }]) => socket !== undefined),
+  ];
+}
+
+/**
+ * Clients are served in clear on the loopback only. Of an address the configuration says so; where a socket listens is known
+ * here first.
+ *
+ * Errors  throws `ListenError`.
+ */
+function checkClear({ kind, tls, socket }: ListenerSettings, listeners: readonly Listener[]): void {
+  if (socket === undefined || kind !== "c2s" || tls !== "none") return;
+  const exposed = listeners.find(({ address }) => address !== undefined && !isLoopback(address.address));
+  if (exposed !== undefined)
+    throw ListenError.ofSocket(socket, "other machines reach it, and clients are served without TLS on loopback only");
+}
+
+function closeEntry({ listeners }: Pick<Entry, "listeners">): void {
+  for (const listener of listeners) listener.close();
 }
