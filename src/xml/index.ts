@@ -6,6 +6,7 @@
  * 3. A tree is built only of a frame that is inspected or rewritten, and only of one that the framer has passed.
  * 4. A peer's breach is a value with a code of `xmlFaults`; nothing here throws on peer input.
  */
+export { copyOf } from "./copy.js";
 export type { FrameSink, FramerLimits, NamespaceScope, XmlFault, XmlFaultCondition } from "./frame.js";
 export { FrameKind } from "./frame.js";
 export type { XmlFaultEntry } from "./faults.js";

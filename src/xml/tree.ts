@@ -215,7 +215,7 @@ class TreeBuilder implements ElementEvents {
 const XMLNS = "xmlns:";
 
 /** `__proto__` is a lawful name, which a plain assignment would lose. */
-function setAttribute(element: Element, name: string, value: string): void {
+export function setAttribute(element: Element, name: string, value: string): void {
   if (name === "__proto__") {
     Object.defineProperty(element.attrs, name, { value, enumerable: true, configurable: true, writable: true });
   } else {
