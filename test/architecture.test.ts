@@ -18,7 +18,7 @@ interface Folder {
   readonly packages: readonly string[];
 }
 
-const pureOnes = ["xmpp", "xml", "stream", "rules", "delegation", "privilege", "session"];
+const pureOnes = ["xmpp", "xml", "stream", "rules", "delegation", "discovery", "privilege", "session"];
 const shared = ["config", "metrics", "log"];
 
 const table: Readonly<Record<string, Folder>> = {
@@ -27,17 +27,18 @@ const table: Readonly<Record<string, Folder>> = {
   stream: { rank: 1, folders: ["xmpp", "xml"], node: ["node:crypto", "node:buffer"], packages: [] },
   rules: { rank: 1, folders: ["xmpp", "xml"], node: ["node:crypto", "node:buffer"], packages: [] },
   delegation: { rank: 1, folders: ["xmpp", "xml"], node: ["node:crypto", "node:buffer"], packages: [] },
+  discovery: { rank: 1, folders: ["xmpp", "xml"], node: ["node:crypto", "node:buffer"], packages: [] },
   privilege: { rank: 1, folders: ["xmpp", "xml"], node: ["node:crypto", "node:buffer"], packages: [] },
   session: {
     rank: 2,
-    folders: ["xmpp", "xml", "stream", "rules", "delegation", "privilege"],
+    folders: ["xmpp", "xml", "stream", "rules", "delegation", "discovery", "privilege"],
     node: ["node:crypto", "node:buffer"],
     packages: [],
   },
   config: {
     rank: 3,
     folders: ["xmpp"],
-    types: ["xml", "stream", "rules", "delegation", "privilege", "session"],
+    types: ["xml", "stream", "rules", "delegation", "discovery", "privilege", "session"],
     node: [
       "node:fs",
       "node:fs/promises",

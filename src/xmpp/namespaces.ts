@@ -24,6 +24,8 @@ export const NS = {
   xml: "http://www.w3.org/XML/1998/namespace",
   /** XML 1.0 names §3: bound to the prefix `xmlns` everywhere. */
   xmlns: "http://www.w3.org/2000/xmlns/",
+  /** XEP-0004 §3. */
+  dataForms: "jabber:x:data",
   /** XEP-0030. */
   discoInfo: "http://jabber.org/protocol/disco#info",
   discoItems: "http://jabber.org/protocol/disco#items",
@@ -46,6 +48,8 @@ export const NS = {
   delay: "urn:xmpp:delay",
   /** XEP-0297 §3. */
   forward: "urn:xmpp:forward:0",
+  /** XEP-0300 §3. */
+  hashes: "urn:xmpp:hashes:2",
   /** XEP-0352. */
   csi: "urn:xmpp:csi:0",
   /** XEP-0355 v0.5. */
@@ -60,6 +64,8 @@ export const NS = {
   bind2Later: "urn:xmpp:bind2:1",
   /** XEP-0388. */
   sasl2: "urn:xmpp:sasl:2",
+  /** XEP-0390 §4. */
+  caps2: "urn:xmpp:caps",
   /** XEP-0478 §3. */
   streamLimits: "urn:xmpp:stream-limits:0",
   /** XEP-0397 §5. */
