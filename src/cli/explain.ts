@@ -1,18 +1,17 @@
-import { loadConfig } from "../config/index.js";
-import type { Config, DomainConfig } from "../config/index.js";
-import { EntityLink } from "../delegation/index.js";
-import { passReasons, refusals, RuleTable } from "../rules/index.js";
-import type { DelegationRule, RuleStep } from "../rules/index.js";
-import { describeRequest, stanzaBytes, stanzaError } from "../session/index.js";
-import { FrameKind, parseElement } from "../xml/index.js";
-import type { FramerLimits, NamespaceScope } from "../xml/index.js";
-import { normaliseDomain, NS, parseJid } from "../xmpp/index.js";
+import { loadRules } from "../config/index.js";
+import type { LimitsConfig, RulesConfig, RulesDomain } from "../config/index.js";
+import { passReasons } from "../rules/index.js";
+import type { RuleStep } from "../rules/index.js";
+import type { FramerLimits } from "../xml/index.js";
+import { normaliseDomain, parseJid } from "../xmpp/index.js";
 import type { Jid } from "../xmpp/index.js";
 import { formatProblems, sourceText, summarise } from "./report.js";
 import { readStanzas } from "./stanza-input.js";
-import type { StanzaFrame } from "./stanza-input.js";
+import type { StanzaInput } from "./stanza-input.js";
 import { exitCode } from "./terminal.js";
 import type { Terminal } from "./terminal.js";
+import { contentNamespaceOf, Judge, sourceOf } from "./verdict.js";
+import type { Verdict } from "./verdict.js";
 
 export interface ExplainOptions {
   readonly config: string;
@@ -20,10 +19,8 @@ export interface ExplainOptions {
   readonly domain?: string;
   /** `xml:lang` of the stream header. */
   readonly lang?: string;
+  readonly json?: boolean;
 }
-
-/** Stands where the proxy puts an unguessable id. */
-const placeholderId = "UNGUESSABLE-ID";
 
 /**
  * `caesura explain`: what would become of stanzas from standard input. Everything that decides is what the proxy
@@ -33,8 +30,8 @@ const placeholderId = "UNGUESSABLE-ID";
  *       usable; 2 for a wrong command line.
  */
 export async function explain(options: ExplainOptions, terminal: Terminal): Promise<number> {
-  const { stderr } = terminal;
-  const loaded = loadConfig(options.config, { env: terminal.env });
+  const { stderr, stdout } = terminal;
+  const loaded = loadRules(options.config);
   if (!loaded.ok) {
     stderr.write(`${formatProblems(loaded.problems, sourceText(options.config))}\n`);
     stderr.write(`${options.config}: ${summarise(loaded.problems)}; nothing can be explained with it.\n`);
@@ -53,119 +50,23 @@ export async function explain(options: ExplainOptions, terminal: Terminal): Prom
   if (sender.local !== undefined && sender.resource === undefined) {
     stderr.write(`note: a client has a full JID once it is bound, for example ${sender.bare()}/balcony\n`);
   }
-  const { config } = loaded;
-  const isComponent = sender.local === undefined;
-  const limits = framerLimits(config, isComponent);
-  const input = await readInput(terminal.stdin, limits.maxFrameBytes + 65_536);
-  const contentNamespace = isComponent ? NS.component : NS.client;
-  const { frames, scope, fault, isUnfinished } = readStanzas(input, contentNamespace, domain.name, limits);
-
-  const story = new Story(domain, sender, options.lang, scope, terminal);
-  for (const frame of frames) story.tell(frame);
-  if (fault !== undefined) {
-    const { code, condition, source } = fault.fault;
-    terminal.stdout.write(
-      `Refused at line ${fault.line}, byte ${fault.column}: ${code} (${source}).\n` +
-        `Nothing of this element is passed on; the stream ends with <${condition}/>.\n`,
-    );
-  } else if (isUnfinished || frames.length === 0) {
-    stderr.write(`error: standard input ${isUnfinished ? "ends inside a stanza" : "holds no stanza"}\n`);
-    return exitCode.failure;
-  }
-  return exitCode.clean;
+  const limits = framerLimits(loaded.config.limits, sender.local === undefined);
+  const bytes = await readInput(terminal.stdin, limits.maxFrameBytes + 65_536);
+  const input = readStanzas(bytes, contentNamespaceOf(sender), domain.name, limits);
+  const judge = new Judge({ domain, jid: sender, lang: options.lang });
+  const verdicts = input.frames.map((frame) => judge.judge(frame, input.scope));
+  stdout.write(
+    options.json === true
+      ? `${JSON.stringify(asJson(domain, sender, verdicts, input), null, 2)}\n`
+      : [...verdicts.map((verdict) => tell(verdict, domain)), tellFault(input)].join(""),
+  );
+  if (input.fault !== undefined) return exitCode.clean;
+  if (!input.isUnfinished && input.frames.length > 0) return exitCode.clean;
+  stderr.write(`error: standard input ${input.isUnfinished ? "ends inside a stanza" : "holds no stanza"}\n`);
+  return exitCode.failure;
 }
 
-/** Tells what becomes of one stanza after another. */
-class Story {
-  readonly #domain: DomainConfig;
-  readonly #sender: Jid;
-  readonly #lang: string | undefined;
-  readonly #rules: RuleTable;
-  readonly #scope: NamespaceScope;
-  readonly #terminal: Terminal;
-
-  constructor(domain: DomainConfig, sender: Jid, lang: string | undefined, scope: NamespaceScope, terminal: Terminal) {
-    this.#domain = domain;
-    this.#sender = sender;
-    this.#lang = lang;
-    this.#rules = RuleTable.compile(domain.name, domain.delegations);
-    this.#scope = scope;
-    this.#terminal = terminal;
-  }
-
-  tell({ kind, bytes, start, end }: StanzaFrame): void {
-    const raw = bytes.subarray(start, end);
-    if (kind !== FrameKind.iq) {
-      const what = kind === FrameKind.message ? "a message" : kind === FrameKind.presence ? "presence" : "no stanza";
-      this.#say(`This is ${what}; rules select IQs only (XEP-0355 §4.1).`);
-      this.#passOn(raw, kind === FrameKind.message || kind === FrameKind.presence);
-      return;
-    }
-    const iq = parseElement(bytes, start, end, this.#scope);
-    const request = describeRequest(iq, this.#sender.full());
-    for (const step of this.#rules.explain(request)) this.#say(describeStep(step));
-    if (this.#rules.rules.length === 0) this.#say(`${this.#domain.name} delegates nothing.`);
-
-    const decision = this.#rules.decide(request);
-    switch (decision.kind) {
-      case "pass":
-        this.#say(`No rule takes it: ${passReasons[decision.reason]}.`);
-        this.#passOn(raw, true);
-        return;
-      case "refuse": {
-        const { condition, errorType, code } = decision;
-        const { id, to } = request;
-        this.#say(`Refused: ${code} (${refusals[code].source}). The sender gets:`);
-        const answer = stanzaError(
-          { name: "iq", id, to: this.#sender.full(), from: to ?? this.#sender.bare() },
-          { type: errorType, condition },
-        );
-        this.#show(stanzaBytes(answer, this.#contentNamespace));
-        return;
-      }
-      case "delegate": {
-        const { rule, target } = decision;
-        iq.attrs["xmlns"] = NS.client;
-        const link = new EntityLink<undefined, DelegationRule>(rule.entity, { tombstones: 1, tombstoneMs: 1 });
-        const wrapper = link.forward({
-          outerId: placeholderId,
-          innerIdIfTaken: placeholderId,
-          iq,
-          requester: this.#sender.full(),
-          domain: this.#domain.name,
-          lang: this.#lang,
-          rule,
-          token: undefined,
-          now: 0,
-        });
-        this.#say(`Delegated by ${rule.namespace} to ${rule.entity} (${targets[target]}). The managing entity gets:`);
-        this.#show(wrapper);
-        return;
-      }
-      default:
-        return decision satisfies never;
-    }
-  }
-
-  get #contentNamespace(): "jabber:client" | "jabber:component:accept" {
-    return this.#sender.local === undefined ? NS.component : NS.client;
-  }
-
-  #passOn(raw: Buffer, isStanza: boolean): void {
-    const endsHere = this.#domain.server.component === undefined;
-    const note = endsHere && isStanza ? " (or to the component it is addressed to, whose link ends here)" : "";
-    this.#say(`To the server${note}, unchanged:`);
-    this.#show(raw);
-  }
-
-  #say(sentence: string): void {
-    this.#terminal.stdout.write(`${sentence}\n`);
-  }
-
-  #show(bytes: Buffer): void {
-    this.#terminal.stdout.write(`\n${bytes.toString("utf8")}\n\n`);
-  }
-}
+const others = { message: "a message", presence: "presence", "no-stanza": "no stanza" } as const;
 
 const targets = {
   domain: "to the served domain",
@@ -173,32 +74,110 @@ const targets = {
   "foreign-account": "to another user's account",
 } as const;
 
+function tell(verdict: Verdict, domain: RulesDomain): string {
+  const sentences = verdict.steps.map(describeStep);
+  if (domain.delegations.length === 0) sentences.push(`${domain.name} delegates nothing.`);
+  switch (verdict.outcome) {
+    case "passed": {
+      const { reason } = verdict;
+      const isOther = reason === "message" || reason === "presence" || reason === "no-stanza";
+      if (isOther) sentences.push(`This is ${others[reason]}; rules select IQs only (XEP-0355 §4.1).`);
+      else sentences.push(`No rule takes it: ${passReasons[reason]}.`);
+      const routed = domain.endsComponentLinks && reason !== "no-stanza";
+      const note = routed ? " (or to the component it is addressed to, whose link ends here)" : "";
+      sentences.push(`To the server${note}, unchanged:`);
+      break;
+    }
+    case "refused":
+      sentences.push(`Refused: ${verdict.reason} (${sourceOf(verdict.reason)}). The sender gets:`);
+      break;
+    case "delegated": {
+      const { rule, target } = verdict;
+      sentences.push(
+        `Delegated by ${rule.namespace} to ${rule.entity} (${targets[target]}). The managing entity gets:`,
+      );
+      break;
+    }
+    default:
+      return verdict satisfies never;
+  }
+  return `${sentences.join("\n")}\n\n${verdict.leaves.toString("utf8")}\n\n`;
+}
+
+function tellFault({ fault }: StanzaInput): string {
+  if (fault === undefined) return "";
+  const { code, condition, source } = fault.fault;
+  return (
+    `Refused at line ${fault.line}, byte ${fault.column}: ${code} (${source}).\n` +
+    `Nothing of this element is passed on; the stream ends with <${condition}/>.\n`
+  );
+}
+
 function describeStep({ rule, held, failed }: RuleStep): string {
   const name = `${rule.namespace} → ${rule.entity}`;
   if (failed === undefined) return `  [x] ${name}: ${held.join(", ")} hold`;
-  if (failed.condition === "namespace") return `  [ ] ${name}: another namespace`;
+  if (failed.condition === "namespace" && failed.reason === "namespace-not-delegated") {
+    return `  [ ] ${name}: another namespace`;
+  }
   const soFar = held.length === 0 ? "" : `${held.join(", ")} hold${held.length === 1 ? "s" : ""}, but `;
   const wanted = failed.condition === "filtering" ? `; it needs ${rule.filtering.join(" and ")}` : "";
   return `  [ ] ${name}: ${soFar}${failed.condition} does not: ${passReasons[failed.reason]}${wanted}`;
 }
 
+/** The documented shape of `--json` (docs/commands.md). */
+function asJson(domain: RulesDomain, sender: Jid, verdicts: readonly Verdict[], input: StanzaInput): unknown {
+  const { fault, isUnfinished } = input;
+  return {
+    domain: domain.name,
+    from: sender.full(),
+    stanzas: verdicts.map((verdict) => ({ ...summaryOf(verdict), steps: verdict.steps.map(stepAsJson) })),
+    ...(fault === undefined ? {} : { fault: { ...wordsOf(fault.fault), line: fault.line, byte: fault.column } }),
+    ...(isUnfinished ? { unfinished: true } : {}),
+  };
+}
+
+function wordsOf({ code, condition, source }: NonNullable<StanzaInput["fault"]>["fault"]) {
+  return { code, condition, source };
+}
+
+function summaryOf(verdict: Verdict) {
+  const leaves = verdict.leaves.toString("utf8");
+  switch (verdict.outcome) {
+    case "delegated": {
+      const { outcome, rule, target } = verdict;
+      return { outcome, rule: rule.namespace, entity: rule.entity, target, leaves };
+    }
+    case "passed":
+      return { outcome: verdict.outcome, reason: verdict.reason, leaves };
+    case "refused": {
+      const { outcome, reason, condition, rule } = verdict;
+      return { outcome, reason, condition, ...(rule === undefined ? {} : { rule: rule.namespace }), leaves };
+    }
+    default:
+      return verdict satisfies never;
+  }
+}
+
+function stepAsJson({ rule, held, failed }: RuleStep): unknown {
+  return { rule: rule.namespace, entity: rule.entity, takes: failed === undefined, held, ...(failed && { failed }) };
+}
+
 /** The domain whose rules are asked; a sentence if there is none. */
-function chooseDomain(config: Config, sender: Jid, wanted: string | undefined): DomainConfig | string {
-  const served = config.domains.map(({ name }) => name).join(", ");
+export function chooseDomain(config: RulesConfig, sender: Jid, wanted: string | undefined): RulesDomain | string {
+  const served = `served: ${config.domains.map(({ name }) => name).join(", ")}`;
   if (wanted !== undefined) {
     const name = normaliseDomain(wanted);
-    return (
-      config.domains.find((domain) => domain.name === name) ?? `--domain ${wanted} is not served; served: ${served}`
-    );
+    return config.domains.find((domain) => domain.name === name) ?? `${wanted} is not served; ${served}`;
   }
   const own = config.domains.find(({ name }) => name === sender.domain);
   if (own !== undefined) return own;
   const [only] = config.domains;
   if (sender.local === undefined && config.domains.length === 1 && only !== undefined) return only;
-  return `--from ${sender.full()} is at no served domain; name one with --domain (served: ${served})`;
+  return `${sender.full()} is at no served domain; name one (${served})`;
 }
 
-function framerLimits({ limits }: Config, isTrusted: boolean): FramerLimits {
+/** The limits that the proxy would read a stream of a client, or of a component, with. */
+export function framerLimits(limits: LimitsConfig, isTrusted: boolean): FramerLimits {
   const { maxDepth, maxAttributes, maxNameBytes, maxChildren, maxStanzaBytes, maxTrustedStanzaBytes } = limits;
   const maxFrameBytes = isTrusted ? maxTrustedStanzaBytes : maxStanzaBytes;
   return { maxFrameBytes, maxDepth, maxAttributes, maxNameBytes, maxChildren };

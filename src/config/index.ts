@@ -35,4 +35,6 @@ export { configJsonSchema } from "./json-schema.js";
 export type { JsonSchema } from "./json-schema.js";
 export { loadConfig, parseConfig } from "./load.js";
 export type { LoadOptions } from "./load.js";
+export { loadRules } from "./rules.js";
+export type { RulesConfig, RulesDomain } from "./rules.js";
 export { configReference } from "./reference.js";

@@ -1,41 +1,53 @@
 import type { z } from "zod";
 import type { ConfigDocument } from "./document.js";
-import { configJsonSchema } from "./json-schema.js";
-import type { JsonSchema } from "./json-schema.js";
 import { formatPath } from "./source.js";
 import type { Complaint, DocumentPath } from "./source.js";
 import { asRecord } from "./shape.js";
 import { didYouMean, nearest } from "./suggest.js";
 import { durationPattern, sizePattern } from "./units.js";
+import { proxyVocabulary } from "./vocabulary.js";
+import type { Vocabulary } from "./vocabulary.js";
 
 type Issue = z.core.$ZodIssue;
 
-/** Says in an operator's words what the schema has against the document, each with its position. */
-export function complainAboutIssues(document: ConfigDocument, issues: readonly Issue[]): void {
+/**
+ * Says in an operator's words what a schema has against the document, each with its position. `words` is what may stand
+ * in such a document; `proxy.yaml` if absent.
+ */
+export function complainAboutIssues(
+  document: ConfigDocument,
+  issues: readonly Issue[],
+  words: Vocabulary = proxyVocabulary(),
+): void {
   for (const issue of issues) {
     const path = issue.path.map((step) => (typeof step === "number" ? step : String(step)));
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys) {
         const complaint = { code: "unknown-key", message: `Unknown key ${JSON.stringify(key)}.` } as const;
-        document.complain([...path, key], { ...complaint, hint: hintForKey(path, key) }, "key");
+        document.complain([...path, key], { ...complaint, hint: words.hintForKey(path, key) }, "key");
       }
     } else {
       const value = valueAt(document.value, path);
       const isKey = issue.code === "invalid_key";
-      if (value === undefined && path.length > 0) document.complain(path, describeMissing(document, path));
-      else document.complain(path, isKey ? describeKey(path) : describe(issue, path, value), isKey ? "key" : "value");
+      if (value === undefined && path.length > 0) document.complain(path, describeMissing(document, path, words));
+      else
+        document.complain(
+          path,
+          isKey ? describeKey(path) : describe(issue, path, value, words),
+          isKey ? "key" : "value",
+        );
     }
   }
 }
 
-function describeMissing(document: ConfigDocument, path: DocumentPath): Complaint {
+function describeMissing(document: ConfigDocument, path: DocumentPath, words: Vocabulary): Complaint {
   const parent = path.slice(0, -1);
   const name = formatPath(path.slice(-1));
   const strangers = Object.keys(asRecord(valueAt(document.value, parent)) ?? {}).filter(
-    (key) => !propertiesOf(parent).has(key),
+    (key) => !words.propertiesOf(parent).has(key),
   );
   const meant = nearest(name, strangers);
-  const example = schemaAt(path)?.examples?.[0];
+  const example = words.schemaAt(path)?.examples?.[0];
   const hints = [
     ...(meant === undefined ? [] : [`Is ${JSON.stringify(meant)} meant?`]),
     ...(example === undefined ? [] : [`For example: ${name}: ${asYaml(example)}`]),
@@ -47,21 +59,20 @@ function describeMissing(document: ConfigDocument, path: DocumentPath): Complain
   };
 }
 
-function describe(issue: Issue, path: DocumentPath, value: unknown): Complaint {
+function describe(issue: Issue, path: DocumentPath, value: unknown, words: Vocabulary): Complaint {
   switch (issue.code) {
     case "invalid_type":
-      return describeType(path, value, issue.expected);
+      return describeType(path, value, issue.expected, words);
     case "invalid_value":
       return describeChoice(path, value, issue.values.map(String));
-    case "invalid_union": {
+    case "invalid_union":
       // The path of a union's issue ends with the key that chooses: "kind" of a listener.
-      return describeChoice(path, value, ["c2s", "component"]);
-    }
+      return describeChoice(path, value, words.constantsAt(path));
     case "invalid_format":
-      return describeFormat(path, value);
+      return describeFormat(path, value, words);
     case "too_big":
     case "too_small":
-      return describeSize(path, value);
+      return describeSize(path, value, words);
     case "custom":
       return describeRange(path, value, issue.message);
     default:
@@ -69,8 +80,8 @@ function describe(issue: Issue, path: DocumentPath, value: unknown): Complaint {
   }
 }
 
-function describeType(path: DocumentPath, value: unknown, expected: string): Complaint {
-  const pattern = schemaAt(path)?.pattern;
+function describeType(path: DocumentPath, value: unknown, expected: string, words: Vocabulary): Complaint {
+  const pattern = words.schemaAt(path)?.pattern;
   if (typeof value === "number" && (pattern === durationPattern.source || pattern === sizePattern.source)) {
     const units = pattern === durationPattern.source ? `${value}s` : `${value}KiB`;
     return { code: "missing-unit", message: `${quoted(path)} needs a unit.`, hint: `For example ${units}.` };
@@ -85,7 +96,7 @@ function describeType(path: DocumentPath, value: unknown, expected: string): Com
           : "Give it content, or remove the key; {} is an empty mapping.",
     };
   }
-  const words: ReadonlyMap<string, string> = new Map([
+  const kinds: ReadonlyMap<string, string> = new Map([
     ["object", "a mapping"],
     ["record", "a mapping"],
     ["array", "a list"],
@@ -103,7 +114,7 @@ function describeType(path: DocumentPath, value: unknown, expected: string): Com
         : undefined;
   return {
     code: "wrong-type",
-    message: `${subject} must be ${words.get(expected) ?? expected}, not ${kindOf(value)}.`,
+    message: `${subject} must be ${kinds.get(expected) ?? expected}, not ${kindOf(value)}.`,
     hint,
   };
 }
@@ -124,8 +135,8 @@ function describeChoice(path: DocumentPath, value: unknown, choices: readonly st
   };
 }
 
-function describeFormat(path: DocumentPath, value: unknown): Complaint {
-  const pattern = schemaAt(path)?.pattern;
+function describeFormat(path: DocumentPath, value: unknown, words: Vocabulary): Complaint {
+  const pattern = words.schemaAt(path)?.pattern;
   if (pattern === durationPattern.source) {
     return {
       code: "invalid-duration",
@@ -150,8 +161,8 @@ function describeFormat(path: DocumentPath, value: unknown): Complaint {
   return { code: "invalid-value", message: `${quoted(path)} has characters that cannot be there: ${shown(value)}.` };
 }
 
-function describeSize(path: DocumentPath, value: unknown): Complaint {
-  const schema = schemaAt(path);
+function describeSize(path: DocumentPath, value: unknown, words: Vocabulary): Complaint {
+  const schema = words.schemaAt(path);
   if (typeof value === "number") {
     const range = `${schema?.minimum ?? 0} to ${schema?.maximum ?? Number.MAX_SAFE_INTEGER}`;
     return { code: "out-of-range", message: `${quoted(path)} is out of range: ${value}.`, hint: `Allowed: ${range}.` };
@@ -181,58 +192,6 @@ function describeKey(path: DocumentPath): Complaint {
   const key = String(path.at(-1) ?? "");
   const what = key === "" ? "is empty" : `is too long: ${key.length} characters`;
   return { code: "invalid-key", message: `This name ${what}.` };
-}
-
-/** `Did you mean`, or where the key belongs. */
-function hintForKey(path: DocumentPath, key: string): string | undefined {
-  const known = propertiesOf(path);
-  const meant = didYouMean(key, [...known]);
-  if (meant !== undefined) return meant;
-  const homes = keyHomes.get(key);
-  if (homes !== undefined) return `That key belongs into ${homes.join(" or ")}.`;
-  return known.size === 0 ? undefined : `Known here: ${[...known].join(", ")}.`;
-}
-
-const root = configJsonSchema();
-const keyHomes = new Map<string, string[]>();
-collectHomes(root, "");
-
-function collectHomes(schema: JsonSchema, prefix: string): void {
-  for (const variant of [schema, ...(schema.oneOf ?? [])]) {
-    for (const [key, child] of Object.entries(variant.properties ?? {})) {
-      const homes = keyHomes.get(key) ?? [];
-      const home = prefix === "" ? "the top level" : prefix;
-      if (!homes.includes(home)) homes.push(home);
-      keyHomes.set(key, homes);
-      collectHomes(child, prefix === "" ? key : `${prefix}.${key}`);
-    }
-  }
-  if (typeof schema.additionalProperties === "object") collectHomes(schema.additionalProperties, `${prefix}.<name>`);
-  if (schema.items !== undefined) collectHomes(schema.items, `${prefix}[]`);
-}
-
-function variantsAt(path: DocumentPath): readonly JsonSchema[] {
-  let here: readonly JsonSchema[] = [root];
-  for (const step of path) {
-    here = here
-      .flatMap((schema) => [schema, ...(schema.oneOf ?? [])])
-      .flatMap((schema) => {
-        if (typeof step === "number") return schema.items === undefined ? [] : [schema.items];
-        const properties = schema.properties;
-        const known = properties !== undefined && Object.hasOwn(properties, step) ? properties[step] : undefined;
-        if (known !== undefined) return [known];
-        return typeof schema.additionalProperties === "object" ? [schema.additionalProperties] : [];
-      });
-  }
-  return here.flatMap((schema) => [schema, ...(schema.oneOf ?? [])]);
-}
-
-function schemaAt(path: DocumentPath): JsonSchema | undefined {
-  return variantsAt(path)[0];
-}
-
-function propertiesOf(path: DocumentPath): ReadonlySet<string> {
-  return new Set(variantsAt(path).flatMap((schema) => Object.keys(schema.properties ?? {})));
 }
 
 function valueAt(value: unknown, path: DocumentPath): unknown {

@@ -3,9 +3,10 @@ import type { Config } from "./config.js";
 import { ConfigDocument } from "./document.js";
 import { proveDomains } from "./domains.js";
 import { readTextFile } from "./files.js";
+import type { ReadResult } from "./files.js";
 import { complainAboutIssues } from "./issues.js";
 import { proveAdmin, proveListeners } from "./listeners.js";
-import type { LoadedConfig } from "./problem.js";
+import type { LoadedConfig, Problem } from "./problem.js";
 import { configSchema, limitsSchema, logSchema, timeoutsSchema } from "./schema.js";
 import { Secret } from "./secret.js";
 import { asList, asRecord, proved } from "./shape.js";
@@ -22,7 +23,7 @@ export interface LoadOptions {
 }
 
 /** A configuration file is written by hand; the largest sensible one is far below. */
-const maxFileBytes = 1024 * 1024;
+export const maxFileBytes = 1024 * 1024;
 
 /**
  * Reads a configuration file and everything it names, and proves it.
@@ -34,23 +35,21 @@ const maxFileBytes = 1024 * 1024;
 export function loadConfig(file: string, options: LoadOptions): LoadedConfig<Config> {
   const read = readTextFile(resolve(file), maxFileBytes);
   if (read.ok) return parseConfig(file, read.file.text, options);
-  const { code, message, hint } = read;
-  const hintOfMissing = "Name the file with -c, or run Caesura in its folder.";
-  const advice = code === "file-missing" ? hintOfMissing : hint;
+  return { ok: false, problems: [unreadable(file, read)] };
+}
+
+/** The one problem of a file that could not be read. */
+export function unreadable(file: string, { code, message, hint }: Exclude<ReadResult, { ok: true }>): Problem {
+  const advice = code === "file-missing" ? "Name the file with -c, or run Caesura in its folder." : hint;
   return {
-    ok: false,
-    problems: [
-      {
-        severity: "error",
-        path: "",
-        file,
-        line: 1,
-        column: 1,
-        code,
-        message,
-        ...(advice === undefined ? {} : { hint: advice }),
-      },
-    ],
+    severity: "error",
+    path: "",
+    file,
+    line: 1,
+    column: 1,
+    code,
+    message,
+    ...(advice === undefined ? {} : { hint: advice }),
   };
 }
 
@@ -105,7 +104,7 @@ export function parseConfig(
   return { ok: true, config: deepFreeze(config), warnings: problems };
 }
 
-function proveLimits(document: ConfigDocument, raw: unknown): Config["limits"] | undefined {
+export function proveLimits(document: ConfigDocument, raw: unknown): Config["limits"] | undefined {
   const limits = proved(limitsSchema, raw ?? {});
   if (limits === undefined) return undefined;
   const written = asRecord(raw) ?? {};

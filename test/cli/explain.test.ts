@@ -118,4 +118,90 @@ describe("caesura explain", () => {
     expect(code).toBe(1);
     expect(stderr).toContain("[unsupported-version]");
   });
+
+  test("needs neither certificates nor secrets, which its user may not be able to read", async () => {
+    const space = workspace();
+    space.write(
+      "proxy.yaml",
+      yaml({ tls: "{ cert: gone.crt, key: gone.key }", components: "{ pubsub.capulet.lit: { secretFile: gone } }" }),
+    );
+    const { code, stdout } = await caesura(["explain", "-c", space.file, "--from", "juliet@capulet.lit/balcony"], {
+      input: "<iq type='get' id='a'><query xmlns='urn:xmpp:mam:2'/></iq>",
+    });
+    expect(code).toBe(0);
+    expect(stdout).toContain("Delegated by urn:xmpp:mam:2");
+  });
+
+  test("prints what became of each stanza as JSON, rule by rule", async () => {
+    const input = [
+      "<iq type='set' id='1'><query xmlns='urn:xmpp:mam:2' node='n'/></iq>",
+      "<iq type='get' id='2' to='romeo@capulet.lit'><query xmlns='urn:xmpp:mam:2'/></iq>",
+      "<iq type='set'><pubsub xmlns='http://jabber.org/protocol/pubsub'/></iq>",
+      "<message/>",
+      "<a><!--",
+    ].join("");
+    const { code, stdout } = await explain(input, "juliet@capulet.lit/balcony", "--json");
+    expect(code).toBe(0);
+    const [mam, pubsub] = ["urn:xmpp:mam:2", "http://jabber.org/protocol/pubsub"];
+    const entity = "pubsub.capulet.lit";
+    expect(JSON.parse(stdout)).toEqual({
+      domain: "capulet.lit",
+      from: "juliet@capulet.lit/balcony",
+      stanzas: [
+        {
+          outcome: "delegated",
+          rule: mam,
+          entity,
+          target: "own-account",
+          leaves: expect.stringMatching(/^<iq type="set" from="capulet\.lit"/),
+          steps: [
+            {
+              rule: mam,
+              entity,
+              takes: true,
+              held: ["type", "namespace", "filtering", "sender", "target", "foreign-target"],
+            },
+            {
+              rule: pubsub,
+              entity,
+              takes: false,
+              held: ["type"],
+              failed: { condition: "namespace", reason: "namespace-not-delegated" },
+            },
+          ],
+        },
+        {
+          outcome: "passed",
+          reason: "filtering-attribute-missing",
+          leaves: "<iq type='get' id='2' to='romeo@capulet.lit'><query xmlns='urn:xmpp:mam:2'/></iq>",
+          steps: [
+            {
+              rule: mam,
+              entity,
+              takes: false,
+              held: ["type", "namespace"],
+              failed: { condition: "filtering", reason: "filtering-attribute-missing" },
+            },
+            expect.anything(),
+          ],
+        },
+        {
+          outcome: "refused",
+          reason: "delegated-request-without-id",
+          condition: "bad-request",
+          rule: pubsub,
+          leaves: expect.stringContaining("bad-request"),
+          steps: [expect.anything(), expect.anything()],
+        },
+        { outcome: "passed", reason: "message", leaves: "<message/>", steps: [] },
+      ],
+      fault: {
+        code: expect.any(String),
+        condition: "restricted-xml",
+        source: expect.stringContaining("RFC 6120"),
+        line: 1,
+        byte: expect.any(Number),
+      },
+    });
+  });
 });

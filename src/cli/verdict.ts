@@ -1,0 +1,106 @@
+import type { RulesDomain } from "../config/index.js";
+import { EntityLink } from "../delegation/index.js";
+import { refusals, RuleTable } from "../rules/index.js";
+import type { DelegationRule, PassReason, RefusalCode, RuleStep, Target } from "../rules/index.js";
+import { describeRequest, stanzaBytes, stanzaError } from "../session/index.js";
+import { FrameKind, parseElement } from "../xml/index.js";
+import type { NamespaceScope } from "../xml/index.js";
+import { NS } from "../xmpp/index.js";
+import type { Jid } from "../xmpp/index.js";
+import type { StanzaFrame } from "./stanza-input.js";
+
+/** Stands where the proxy puts an unguessable id. */
+export const placeholderId = "UNGUESSABLE-ID";
+
+/** Why something that is no request passes: rules select IQs only (XEP-0355 §4.1). */
+export type OtherReason = "message" | "presence" | "no-stanza";
+
+/** What becomes of one stanza, and why. `leaves` are the exact bytes, whoever gets them. */
+export type Verdict = {
+  /** How each rule saw it, in the order of the file; empty for what is no IQ. */
+  readonly steps: readonly RuleStep[];
+  readonly leaves: Buffer;
+} & (
+  | { readonly outcome: "delegated"; readonly rule: DelegationRule; readonly target: Target }
+  | { readonly outcome: "passed"; readonly reason: PassReason | OtherReason }
+  | {
+      readonly outcome: "refused";
+      readonly reason: RefusalCode;
+      readonly condition: string;
+      readonly rule: DelegationRule | undefined;
+    }
+);
+
+/** Who sends, into what. */
+export interface Sender {
+  readonly domain: RulesDomain;
+  readonly jid: Jid;
+  /** `xml:lang` of the stream header. */
+  readonly lang: string | undefined;
+}
+
+/** A component is a domain; the stream of one has a namespace of its own (XEP-0114 §3). */
+export function contentNamespaceOf({ local }: Jid): "jabber:client" | "jabber:component:accept" {
+  return local === undefined ? NS.component : NS.client;
+}
+
+/** Decides about stanzas of one sender with what the proxy itself decides with: rules, wrapper, errors. */
+export class Judge {
+  readonly #sender: Sender;
+  readonly #rules: RuleTable;
+
+  constructor(sender: Sender) {
+    this.#sender = sender;
+    this.#rules = RuleTable.compile(sender.domain.name, sender.domain.delegations);
+  }
+
+  judge({ kind, bytes, start, end }: StanzaFrame, scope: NamespaceScope): Verdict {
+    const raw = bytes.subarray(start, end);
+    if (kind !== FrameKind.iq) {
+      const reason =
+        kind === FrameKind.message ? "message" : kind === FrameKind.presence ? "presence" : ("no-stanza" as const);
+      return { outcome: "passed", reason, steps: [], leaves: raw };
+    }
+    const { jid, domain, lang } = this.#sender;
+    const iq = parseElement(bytes, start, end, scope);
+    const request = describeRequest(iq, jid.full());
+    const steps = this.#rules.explain(request);
+    const decision = this.#rules.decide(request);
+    switch (decision.kind) {
+      case "pass":
+        return { outcome: "passed", reason: decision.reason, steps, leaves: raw };
+      case "refuse": {
+        const { condition, errorType, code, rule } = decision;
+        const { id, to } = request;
+        const address = { name: "iq", id, to: jid.full(), from: to ?? jid.bare() } as const;
+        const answer = stanzaError(address, { type: errorType, condition });
+        const leaves = stanzaBytes(answer, contentNamespaceOf(jid));
+        return { outcome: "refused", reason: code, condition, rule, steps, leaves };
+      }
+      case "delegate": {
+        const { rule, target } = decision;
+        iq.attrs["xmlns"] = NS.client;
+        const link = new EntityLink<undefined, DelegationRule>(rule.entity, { tombstones: 1, tombstoneMs: 1 });
+        const leaves = link.forward({
+          outerId: placeholderId,
+          innerIdIfTaken: placeholderId,
+          iq,
+          requester: jid.full(),
+          domain: domain.name,
+          lang,
+          rule,
+          token: undefined,
+          now: 0,
+        });
+        return { outcome: "delegated", rule, target, steps, leaves };
+      }
+      default:
+        return decision satisfies never;
+    }
+  }
+}
+
+/** The document that a refusal goes by. */
+export function sourceOf(reason: RefusalCode): string {
+  return refusals[reason].source;
+}
