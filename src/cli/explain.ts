@@ -113,7 +113,8 @@ function tellFault({ fault }: StanzaInput): string {
   );
 }
 
-function describeStep({ rule, held, failed }: RuleStep): string {
+/** How one rule saw a request, in a line. */
+export function describeStep({ rule, held, failed }: RuleStep): string {
   const name = `${rule.namespace} → ${rule.entity}`;
   if (failed === undefined) return `  [x] ${name}: ${held.join(", ")} hold`;
   if (failed.condition === "namespace" && failed.reason === "namespace-not-delegated") {

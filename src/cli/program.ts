@@ -4,6 +4,7 @@ import { check } from "./check.js";
 import type { CheckOptions } from "./check.js";
 import { explain } from "./explain.js";
 import type { ExplainOptions } from "./explain.js";
+import type { RulesTestOptions } from "./rules-test.js";
 import { schema } from "./schema.js";
 import { exitCode } from "./terminal.js";
 import type { Terminal } from "./terminal.js";
@@ -61,6 +62,18 @@ export async function runCommandLine(arguments_: readonly string[], terminal: Te
     .addHelpText("after", `\nFor example: caesura explain --from juliet@capulet.lit/balcony < stanza.xml`)
     .action(async (options: ExplainOptions) => {
       outcome = await explain(options, terminal);
+    });
+  const rules = program.command("rules").description("work with the rules of a configuration");
+  rules
+    .command("test")
+    .description("hold the rules against files of cases that say what is to become of a stanza")
+    .argument("<file...>", "YAML files with cases")
+    .option("-c, --config <file>", "the configuration file; the one that the cases name if left out")
+    .option("--json", "print the result as JSON")
+    .addHelpText("after", "\nExit codes: 0 if every case came out as expected, 1 if not, 2 for a wrong command line.")
+    .action(async (files: readonly string[], options: RulesTestOptions) => {
+      const { testRules } = await import("./rules-test.js");
+      outcome = testRules(files, options, terminal);
     });
   program
     .command("schema")

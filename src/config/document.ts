@@ -55,6 +55,11 @@ export class ConfigDocument {
     this.#add(path, this.source.positionAt(this.#offsetOf(path, at)), complaint);
   }
 
+  /** Where the value at `path` stands, or its nearest parent. */
+  positionOf(path: DocumentPath): Position {
+    return this.source.positionAt(this.#offsetOf(path, "value"));
+  }
+
   #add(path: DocumentPath, position: Position, complaint: Complaint): void {
     this.#problems.push({
       severity: complaint.severity ?? "error",

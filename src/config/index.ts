@@ -37,4 +37,11 @@ export { loadConfig, parseConfig } from "./load.js";
 export type { LoadOptions } from "./load.js";
 export { loadRules } from "./rules.js";
 export type { RulesConfig, RulesDomain } from "./rules.js";
+// For documents of the same kind as `proxy.yaml`.
+export { ConfigDocument } from "./document.js";
+export { readTextFile } from "./files.js";
+export { complainAboutIssues } from "./issues.js";
+export { Source } from "./source.js";
+export { didYouMean } from "./suggest.js";
+export { Vocabulary } from "./vocabulary.js";
 export { configReference } from "./reference.js";
