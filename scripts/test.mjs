@@ -12,6 +12,8 @@ const otherNode = "24.21.0";
 const peers = [
   "prosody",
   "prosody-modules",
+  "libervia-pubsub",
+  "postgresql",
   "ejabberd",
   "haproxy",
   "prometheus",

@@ -122,8 +122,8 @@ function delegationTable(delegations: Readonly<Record<string, ProsodyDelegation>
   return `{ ${rows.join("; ")} }`;
 }
 
-// Prosody's "internal" storage: one file an account, its name percent-encoded.
-function writeAccounts(folder: string, domain: string, users: Readonly<Record<string, string>>): void {
+/** Writes accounts as Prosody's "internal" storage keeps them: one file each, its name percent-encoded. */
+export function writeAccounts(folder: string, domain: string, users: Readonly<Record<string, string>>): void {
   const accounts = join(folder, encodeName(domain), "accounts");
   mkdirSync(accounts, { recursive: true });
   for (const [user, password] of Object.entries(users)) {
