@@ -55,6 +55,8 @@ export interface ServerConfig {
 
 export interface ServerC2sConfig extends AddressConfig {
   readonly tls: "none" | "starttls" | "direct";
+  /** What becomes of the server's offers to bind a login to TLS. */
+  readonly channelBinding: "passthrough" | "endpoint" | "strip";
   /** False: any certificate is taken. */
   readonly verify: boolean;
   /** PEM of the authorities to trust instead of the system's. */

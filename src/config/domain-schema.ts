@@ -51,6 +51,11 @@ export const serverC2sSchema = z.strictObject({
     about: "`false` takes any certificate of the server, which anybody on the way can abuse; a warning says so.",
     example: true,
   }),
+  channelBinding: about(z.enum(["passthrough", "endpoint", "strip"]).default("passthrough"), {
+    about:
+      "What becomes of the server's offers to bind a login to its TLS connection (`…-PLUS`, XEP-0440): they pass as they are, which is right with `tls: none`; only `tls-server-end-point` is left, which needs the same certificate here and on the server; or none is left. See [operations](operations.md#logging-in-through-caesura) first.",
+    example: "endpoint",
+  }),
   proxyProtocol,
 });
 

@@ -62,6 +62,7 @@ export const problemCodes = {
   "cleartext-listener": "clients would be served without TLS on an address that others can reach.",
   "cleartext-component": "a warning: components connect in clear on an address that others can reach.",
   "cleartext-server": "a warning: the leg to the server is in clear and leaves this machine.",
+  "binding-needs-tls": "logins are to be bound to the server's certificate, and the leg to it has no TLS.",
   "unverified-server": "a warning: any certificate of the server is taken.",
   "server-is-self": "the server's address is one of Caesura's own listeners.",
   "admin-exposed": "a warning: other machines can reach the administration port.",

@@ -41,18 +41,40 @@ export function proveC2s(
       ? undefined
       : provePin(document, [...at, "pinnedCertificate"], c2s.pinnedCertificate, sources.folder);
   if (serverName === undefined) return undefined;
-  const { host, port, tls, verify, proxyProtocol } = c2s;
-  return { host, port, tls, verify, ca, pinnedCertificate, serverName, proxyProtocol };
+  const { host, port, tls, channelBinding, verify, proxyProtocol } = c2s;
+  return { host, port, tls, channelBinding, verify, ca, pinnedCertificate, serverName, proxyProtocol };
 }
 
 function checkServerTls(
   document: ConfigDocument,
   at: DocumentPath,
-  c2s: { host: string; tls: string; verify: boolean; ca?: unknown; pinnedCertificate?: unknown; serverName?: unknown },
+  c2s: {
+    readonly host: string;
+    readonly tls: string;
+    readonly channelBinding: string;
+    readonly verify: boolean;
+    readonly ca?: unknown;
+    readonly pinnedCertificate?: unknown;
+    readonly serverName?: unknown;
+  },
   isHost: boolean,
 ): void {
   const warn = (key: string, code: ProblemCode, message: string, hint?: string): void =>
     document.complain([...at, key], { severity: "warning", code, message, hint });
+  if (c2s.channelBinding === "endpoint" && c2s.tls === "none") {
+    document.complain([...at, "channelBinding"], {
+      code: "binding-needs-tls",
+      message: "Without TLS the server has no certificate that a login could be bound to.",
+      hint: "Leave channelBinding out: with tls: none a server offers no binding, and none is needed.",
+    });
+  }
+  if (c2s.channelBinding === "strip" && c2s.tls === "none") {
+    warn(
+      "channelBinding",
+      "no-effect",
+      '"channelBinding" has no effect with tls: none: the server has nothing to bind to.',
+    );
+  }
   if (c2s.tls === "none") {
     for (const key of ["ca", "pinnedCertificate", "serverName"] as const) {
       if (c2s[key] !== undefined) warn(key, "no-effect", `"${key}" has no effect with tls: none.`);

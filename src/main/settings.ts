@@ -18,6 +18,7 @@ export function domainSettings(config: Config): readonly DomainSettings[] {
   return config.domains.map((domain) => ({
     name: domain.name,
     serverTls: domain.server.c2s.tls,
+    channelBinding: domain.server.c2s.channelBinding,
     relaysComponents: domain.server.component !== undefined,
     components:
       domain.components === undefined

@@ -3,9 +3,9 @@ import {
   isAuthenticated,
   isKnownNonza,
   isManagementNamespace,
+  lowerLimits,
   negotiate,
   readStreamHeader,
-  refusalOf,
   sasl2SuccessOf,
 } from "../stream/index.js";
 import type { Element } from "../xml/index.js";
@@ -18,6 +18,7 @@ import { ClientSession } from "./client-session.js";
 import type { LinkFaultCode, RequestFaultCode } from "./faults.js";
 import { faultEvent, LINK_FAULTS } from "./faults.js";
 import { clientEvent, conditionOf, serverEvent, streamsElement, withoutOtherHost } from "./negotiation-events.js";
+import { Refusals } from "./refusals.js";
 import { adaptFeatures } from "./server-features.js";
 import { StreamManager } from "./stream-manager.js";
 
@@ -31,6 +32,7 @@ export class ClientStream implements SessionOwner {
   readonly #context: ClientStreamContext;
   #state: NegotiationState = "open";
   readonly #binding = new BindingWatch();
+  readonly #refusals = new Refusals();
   #session: ClientSession | undefined;
   /** What stream management needs (XEP-0198); made with its first element, since most streams are idle without. */
   #manager: StreamManager | undefined;
@@ -203,25 +205,27 @@ export class ClientStream implements SessionOwner {
   }
 
   #nonzaFromClient(bytes: Buffer, start: number, end: number): boolean {
-    const { namespace, name } = readHead(bytes, start, end, this.#context.up.framer.scope);
+    const { up } = this.#context;
+    const { namespace, name, attributes } = readHead(bytes, start, end, up.framer.scope);
     if (!isKnownNonza(namespace, name)) {
       this.#breach("client", "unknown-nonza");
       return false;
     }
-    const refusal = refusalOf(namespace);
-    if (refusal !== undefined) return this.#refuse(refusal, namespace === NS.tls);
+    const verdict = this.#refusals.judge({ namespace, name, mechanism: attributes.get("mechanism") }, this.#context);
+    if (verdict !== "passes") {
+      if (verdict !== "answered") this.#breach("client", verdict);
+      return false;
+    }
     if (isManagementNamespace(namespace)) {
-      const element = () => parseElement(bytes, start, end, this.#context.up.framer.scope);
+      const element = () => parseElement(bytes, start, end, up.framer.scope);
       return this.#managed().fromClient(name, namespace, element);
     }
-    if (namespace === NS.sasl2 && name === "authenticate") return this.#authenticate(bytes, start, end);
     const event = clientEvent(namespace, name);
     if (event !== undefined) this.#step(event);
-    return true;
+    return event !== "sasl2-authenticate" || this.#authenticate(bytes, start, end);
   }
 
   #authenticate(bytes: Buffer, start: number, end: number): boolean {
-    this.#step("sasl2-authenticate");
     const element = parseElement(bytes, start, end, this.#context.up.framer.scope);
     if (!this.#managed().authenticate(element)) return true;
     this.#context.up.inject(Buffer.from(serialize(element, NS.client)));
@@ -243,6 +247,7 @@ export class ClientStream implements SessionOwner {
       return (name !== "resumed" || this.#context.teardown.hasEnded || this.#step("resumed")) && passes;
     }
     const event = serverEvent(namespace, name);
+    if (event === "sasl2-failure") this.#manager?.authenticationFailed();
     return event === undefined || this.#step(event);
   }
 
@@ -252,6 +257,8 @@ export class ClientStream implements SessionOwner {
     if (isBound) this.#bound(jid);
     const account = jid === undefined ? undefined : parseJid(jid)?.bareKey;
     const asItCame = serialize(success);
+    const { maxFrameBytes } = this.#context.hub.limits.authenticated;
+    lowerLimits(success, { now: maxFrameBytes, later: maxFrameBytes });
     const behind = this.#managed().success(success, account);
     if (behind === undefined || (isResumed && !this.#step("resumed"))) return false;
     const text = serialize(success);
@@ -263,10 +270,11 @@ export class ClientStream implements SessionOwner {
   }
 
   #features(features: Element): boolean {
-    const { down, hub } = this.#context;
+    const { down, domain, hub } = this.#context;
     const { authenticated, unauthenticated } = hub.limits;
-    const { maxFrameBytes } = isAuthenticated(this.#state) ? authenticated : unauthenticated;
-    if (!adaptFeatures(features, maxFrameBytes)) return true;
+    const now = (isAuthenticated(this.#state) ? authenticated : unauthenticated).maxFrameBytes;
+    const limits = { now, later: authenticated.maxFrameBytes };
+    if (!adaptFeatures(features, limits, domain.settings.channelBinding)) return true;
     down.inject(streamsElement(features));
     return false;
   }
@@ -324,6 +332,8 @@ export class ClientStream implements SessionOwner {
     const [next, action] = negotiate(this.#state, event);
     this.#state = next;
     if (!wasAuthenticated && isAuthenticated(next)) {
+      // SASL2 restarts nothing (XEP-0388 §2.6.1): what the client sent meanwhile belongs to the stream that it now has.
+      this.#mayRelease = true;
       up.framer.setLimits(hub.limits.authenticated);
       performer.report({ kind: "authenticated", domain: domain.name });
     }
@@ -378,19 +388,6 @@ export class ClientStream implements SessionOwner {
     const { performer } = this.#context;
     performer.clearTimer("authentication");
     performer.setTimer("idle");
-  }
-
-  /** Answers a negotiation that was not offered; the server does not hear of it. */
-  #refuse(answer: string, isFatal: boolean): boolean {
-    const { down, teardown } = this.#context;
-    down.inject(Buffer.from(answer));
-    if (isFatal) {
-      // RFC 6120 §5.4.2.2: the failure is followed by the end of the stream.
-      teardown.sendEnd("client");
-      teardown.sendEnd("server");
-      teardown.end("protocol_fault");
-    }
-    return false;
   }
 
   #breach(leg: "client" | "server", code: LinkFaultCode, detail?: string): void {

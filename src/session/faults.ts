@@ -70,6 +70,17 @@ export const LINK_FAULTS = {
     source: "RFC 6120 §7.6.1",
     meaning: "the server bound an address that is none, or of another domain; the stream is relayed without delegation",
   },
+  "mechanism-not-offered": {
+    condition: "policy-violation",
+    source: "RFC 6120 §6.5.7",
+    meaning:
+      "a client chose a SASL mechanism that cannot work through Caesura; it was answered with `invalid-mechanism`, and may go on",
+  },
+  "too-many-refusals": {
+    condition: "policy-violation",
+    source: "RFC 6120 §6.4.5",
+    meaning: "a client kept asking for what is not offered",
+  },
   "too-many-binds": {
     condition: "policy-violation",
     source: "RFC 6120 §7",

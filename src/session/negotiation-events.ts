@@ -30,6 +30,7 @@ export function withoutOtherHost(error: Element): boolean {
 
 /** What a client's nonza means for the negotiation. */
 export function clientEvent(namespace: string, name: string): NegotiationEvent | undefined {
+  if (namespace === NS.sasl2) return name === "authenticate" ? "sasl2-authenticate" : "sasl2-response";
   if (namespace !== NS.sasl) return undefined;
   switch (name) {
     case "auth":
@@ -45,7 +46,7 @@ export function clientEvent(namespace: string, name: string): NegotiationEvent |
 
 /** What a server's nonza means for it; the `<success/>` of SASL2 says more and is read by itself. */
 export function serverEvent(namespace: string, name: string): NegotiationEvent | undefined {
-  if (namespace === NS.sasl2) return name === "failure" ? "sasl2-failure" : undefined;
+  if (namespace === NS.sasl2) return name === "failure" ? "sasl2-failure" : "sasl2-challenge";
   if (namespace !== NS.sasl) return undefined;
   switch (name) {
     case "challenge":

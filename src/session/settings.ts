@@ -1,12 +1,14 @@
 import type { FramerLimits } from "../xml/index.js";
 import type { RuleTable } from "../rules/index.js";
-import type { ManagementOptions, ResumptionOptions } from "../stream/index.js";
+import type { ChannelBinding, ManagementOptions, ResumptionOptions } from "../stream/index.js";
 
 /** What the machines need to know of one served domain. Made from the configuration by the composition root. */
 export interface DomainSettings {
   /** Normalised domain (A-labels, lower case). */
   readonly name: string;
   readonly serverTls: "none" | "starttls" | "direct";
+  /** What becomes of the server's offers to bind a login to TLS. */
+  readonly channelBinding: ChannelBinding;
   /** True when component links are relayed to the server's own component port; false: they end here. */
   readonly relaysComponents: boolean;
   /** Component JID → shared secret (only for links that end here). `undefined`: no allow-list. */

@@ -13,6 +13,7 @@ import {
   insertFailed,
   readEnabled,
   readFailed,
+  removeLocation,
   rewriteEnabled,
   rewriteFailed,
   rewriteResumption,
@@ -99,6 +100,7 @@ export class StreamManager {
 
   /** What stands inside a client's `<authenticate/>` (XEP-0198 §9). True: the element was changed. */
   authenticate(authenticate: Element): boolean {
+    this.authenticationFailed();
     const { resume, enable } = inlineRequestsOf(authenticate);
     if (enable !== undefined && this.#stream.takesStanzas) {
       this.#namespace = namespaceOfManagement(enable);
@@ -111,9 +113,16 @@ export class StreamManager {
       rewriteResumption(resume, decision);
       return true;
     }
-    this.#failed = failedElement(namespaceOfManagement(resume), decision.condition);
-    withholdResume(authenticate, resume);
+    this.#failed = withholdResume(authenticate, resume, decision.condition);
     return true;
+  }
+
+  /** What was asked for with it is not granted (XEP-0388 §2.6.2), and not waited for any more. */
+  authenticationFailed(): void {
+    this.#attempt?.abandon();
+    this.#attempt = undefined;
+    this.#early = undefined;
+    this.#failed = undefined;
   }
 
   /**
@@ -140,7 +149,10 @@ export class StreamManager {
       if (enabled !== undefined) behind = this.#grant(this.#early, session, enabled) ?? [];
       else if (enableFailed !== undefined) behind = this.#early.failed();
     }
-    if (enabled !== undefined && this.#early === undefined) this.#stream.leaveAlone();
+    if (enabled !== undefined && this.#early === undefined) {
+      this.#stream.leaveAlone();
+      removeLocation(enabled);
+    }
     this.#early = undefined;
     return behind;
   }
@@ -263,8 +275,7 @@ export class StreamManager {
 
   /** protocol.md R12: no address of the server's reaches the client, not even where nothing else is touched. */
   #isUnmoved(enabled: Element): boolean {
-    if (attributeOf(enabled, "location") === undefined) return true;
-    rewriteEnabled(enabled, attributeOf(enabled, "id"));
+    if (!removeLocation(enabled)) return true;
     this.#stream.down.inject(Buffer.from(serialize(enabled, NS.client)));
     return false;
   }

@@ -1,6 +1,7 @@
 import type { Element } from "../xml/index.js";
 import { findChild } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
+import { inlineResultsOf } from "./management-elements.js";
 
 /** The full JID in the server's answer to resource binding, as the server wrote it (RFC 6120 §7.6.1). */
 export function boundJidOf(iq: Element): string | undefined {
@@ -21,8 +22,7 @@ export function sasl2SuccessOf(success: Element): {
   const jid = textOf(findChild(success, "authorization-identifier", NS.sasl2));
   const isBound =
     findChild(success, "bound", NS.bind2) !== undefined || findChild(success, "bound", NS.bind2Later) !== undefined;
-  const isResumed = [NS.sm3, NS.sm2].some((namespace) => findChild(success, "resumed", namespace) !== undefined);
-  return { jid, isBound, isResumed };
+  return { jid, isBound, isResumed: inlineResultsOf(success).resumed !== undefined };
 }
 
 function textOf(element: Element | undefined): string | undefined {

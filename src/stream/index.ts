@@ -5,11 +5,13 @@
  * 2. Nothing learnt before TLS is kept (RFC 6120 §5.4.3.3); after SASL both streams start anew, after SASL2 they do not.
  * 3. A session is authenticated and bound by the server's words alone (XEP-0388 §2.6.1, RFC 6120 §7.6).
  *
- * Relies on RFC 6120, XEP-0114 v1.6, XEP-0388 v1.0, XEP-0386 v1.0, XEP-0078 v2.5.
+ * Relies on RFC 6120, XEP-0114 v1.6, XEP-0388 v1.0, XEP-0386 v1.0, XEP-0078 v2.5,
+ * XEP-0440 v0.4, XEP-0484 v0.2, XEP-0397 v0.2, XEP-0478 v0.2.
  */
 export * from "./header.js";
 export * from "./nonzas.js";
 export * from "./features.js";
+export * from "./sasl-offers.js";
 export * from "./negotiation.js";
 export * from "./handshake.js";
 export * from "./binding.js";

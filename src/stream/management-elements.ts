@@ -62,9 +62,27 @@ export function readEnabled(enabled: Element): Enabled {
  * Source  protocol.md S20, R12.
  */
 export function rewriteEnabled(enabled: Element, cid: string | undefined): void {
-  delete enabled.attrs["location"];
+  removeLocation(enabled);
   if (cid === undefined) delete enabled.attrs["id"];
   else enabled.attrs["id"] = cid;
+}
+
+/**
+ * Takes the addresses out that the client should come back to: XEP-0198 §3, and XEP-0397 §4 and §5.1 as an element or as an
+ * attribute. In place; returns whether there was one.
+ *
+ * Source  protocol.md R12.
+ */
+export function removeLocation(enabled: Element): boolean {
+  let found = false;
+  for (const element of [enabled, ...childElements(enabled)]) {
+    for (const name of Object.keys(element.attrs)) {
+      if (name !== "location" && !name.endsWith(":location")) continue;
+      delete element.attrs[name];
+      found = true;
+    }
+  }
+  return found;
 }
 
 /** What the server says with `<failed/>`. */
@@ -84,7 +102,7 @@ export function readFailed(failed: Element): Failed {
   return { condition: condition?.name, h: (failed.attrs as Record<string, string | undefined>)["h"] };
 }
 
-// The inline forms (XEP-0198 §9, XEP-0388 §2.6, XEP-0386 §3)
+// The inline forms (XEP-0198 §9, XEP-0388 §2.6, XEP-0386 §3; XEP-0397 §5.2 wraps those of resumption once more)
 
 /** Stream management inside a client's SASL2 `<authenticate/>`; the elements are part of that tree. */
 export interface InlineRequests {
@@ -96,7 +114,7 @@ export interface InlineRequests {
 export function inlineRequestsOf(authenticate: Element): InlineRequests {
   const bind = child(authenticate, "bind", BIND2);
   return {
-    resume: child(authenticate, "resume", MANAGEMENT),
+    resume: childOrWrapped(authenticate, "resume", "inst-resume"),
     enable: bind && child(bind, "enable", MANAGEMENT),
   };
 }
@@ -114,8 +132,8 @@ export interface InlineResults {
 export function inlineResultsOf(success: Element): InlineResults {
   const bound = child(success, "bound", BIND2);
   return {
-    resumed: child(success, "resumed", MANAGEMENT),
-    resumeFailed: child(success, "failed", MANAGEMENT),
+    resumed: childOrWrapped(success, "resumed", "inst-resumed"),
+    resumeFailed: childOrWrapped(success, "failed", "inst-resume-failed"),
     enabled: bound && child(bound, "enabled", MANAGEMENT),
     enableFailed: bound && child(bound, "failed", MANAGEMENT),
   };
@@ -136,9 +154,22 @@ export function rewriteFailed(failed: Element, h: number | undefined): void {
   else failed.attrs["h"] = String(h);
 }
 
-/** Takes a `<resume/>` that the server must not see out of its `<authenticate/>` (protocol.md S33, S34). */
-export function withholdResume(authenticate: Element, resume: Element): void {
-  authenticate.remove(resume);
+/**
+ * Takes a `<resume/>` that the server must not see out of its `<authenticate/>`, and returns what the client is to be told of
+ * it in `<success/>` (protocol.md S33, S34).
+ */
+export function withholdResume(authenticate: Element, resume: Element, condition: ResumptionFailure): Element {
+  const failed = failedElement(namespaceOf(resume) === NS.sm2 ? NS.sm2 : NS.sm3, condition);
+  const { parent } = resume;
+  if (parent === null || parent === authenticate) {
+    authenticate.remove(resume);
+    return failed;
+  }
+  authenticate.remove(parent);
+  const wrapper = new Element("inst-resume-failed", { xmlns: NS.isr });
+  wrapper.children.push(failed);
+  failed.parent = wrapper;
+  return wrapper;
 }
 
 /** Tells a client whose `<resume/>` was withheld that it failed, where the server would have: before `<bound/>`. */
@@ -151,6 +182,11 @@ export function insertFailed(success: Element, failed: Element): void {
 
 const MANAGEMENT = [NS.sm3, NS.sm2] as const;
 const BIND2 = [NS.bind2, NS.bind2Later] as const;
+
+function childOrWrapped(parent: Element, name: string, wrapper: string): Element | undefined {
+  const wrapped = findChild(parent, wrapper, NS.isr);
+  return child(parent, name, MANAGEMENT) ?? (wrapped && child(wrapped, name, MANAGEMENT));
+}
 
 function child(parent: Element, name: string, namespaces: readonly string[]): Element | undefined {
   for (const namespace of namespaces) {

@@ -12,7 +12,9 @@ export type NegotiationState =
   | "waiting"
   /** The server's challenge is with the client. */
   | "challenged"
+  /** The same for SASL2 (XEP-0388). */
   | "sasl2"
+  | "sasl2-challenged"
   | "iq-auth"
   | "authenticated"
   | "bound"
@@ -25,11 +27,15 @@ export type NegotiationEvent =
   | "sasl-response"
   | "sasl-abort"
   | "sasl2-authenticate"
+  /** `<response/>`, `<next/>`, `<task-data/>`, `<abort/>`: whatever the server answers. */
+  | "sasl2-response"
   | "iq-auth-request"
   // from the server
   | "sasl-challenge"
   | "sasl-success"
   | "sasl-failure"
+  /** `<challenge/>`, `<continue/>`, `<task-data/>`: whatever the client answers. */
+  | "sasl2-challenge"
   | "sasl2-success"
   | "sasl2-bound"
   | "sasl2-failure"
@@ -62,10 +68,12 @@ function row(state: NegotiationState, steps: Partial<Record<NegotiationEvent, St
     "sasl-response": relay,
     "sasl-abort": relay,
     "sasl2-authenticate": relay,
+    "sasl2-response": relay,
     "iq-auth-request": relay,
     "sasl-challenge": fault,
     "sasl-success": fault,
     "sasl-failure": relay,
+    "sasl2-challenge": relay,
     "sasl2-success": fault,
     "sasl2-bound": fault,
     "sasl2-failure": relay,
@@ -78,13 +86,14 @@ function row(state: NegotiationState, steps: Partial<Record<NegotiationEvent, St
 }
 
 const HOLD: Step = ["waiting", "hold"];
+const HOLD_2: Step = ["sasl2", "hold"];
 
 export const NEGOTIATION: Readonly<Record<NegotiationState, Row>> = {
   open: row("open", {
     "sasl-auth": HOLD,
     "sasl-response": HOLD,
     "sasl-abort": HOLD,
-    "sasl2-authenticate": ["sasl2", "relay"],
+    "sasl2-authenticate": HOLD_2,
     "iq-auth-request": ["iq-auth", "relay"],
   }),
   waiting: row("waiting", {
@@ -96,12 +105,19 @@ export const NEGOTIATION: Readonly<Record<NegotiationState, Row>> = {
     "sasl-auth": HOLD,
     "sasl-response": HOLD,
     "sasl-abort": HOLD,
+    "sasl2-authenticate": HOLD_2,
     "sasl-failure": ["open", "relay"],
   }),
   sasl2: row("sasl2", {
-    "sasl-auth": HOLD,
+    "sasl2-challenge": ["sasl2-challenged", "release"],
     "sasl2-success": ["authenticated", "authenticated"],
     "sasl2-bound": ["bound", "bound"],
+    "sasl2-failure": ["open", "release"],
+  }),
+  "sasl2-challenged": row("sasl2-challenged", {
+    "sasl-auth": HOLD,
+    "sasl2-authenticate": HOLD_2,
+    "sasl2-response": HOLD_2,
     "sasl2-failure": ["open", "relay"],
   }),
   "iq-auth": row("iq-auth", {

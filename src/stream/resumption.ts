@@ -199,7 +199,11 @@ export class Resumptions<Owner, Link> {
   /** When `expire` is to be called next; undefined while nothing can expire. */
   get nextDeadlineMs(): number | undefined {
     let next: number | undefined;
-    for (const { deadlineMs } of this.#waiting()) if (next === undefined || deadlineMs < next) next = deadlineMs;
+    // Those that a server is asked about too: when it does not answer, somebody must look at them again.
+    for (const { session } of this.#entries.values()) {
+      const { deadlineMs } = session;
+      if (deadlineMs !== undefined && (next === undefined || deadlineMs < next)) next = deadlineMs;
+    }
     return next;
   }
 

@@ -66,6 +66,10 @@ export const NS = {
   sasl2: "urn:xmpp:sasl:2",
   /** XEP-0390 §4. */
   caps2: "urn:xmpp:caps",
+  /** XEP-0440 §2. */
+  saslChannelBinding: "urn:xmpp:sasl-cb:0",
+  /** XEP-0484 §3. */
+  fast: "urn:xmpp:fast:0",
   /** XEP-0478 §3. */
   streamLimits: "urn:xmpp:stream-limits:0",
   /** XEP-0397 §5. */

@@ -41,6 +41,7 @@ export function domain(rules: readonly DelegationRule[], more: Partial<DomainSet
   return {
     name,
     serverTls: "none",
+    channelBinding: "passthrough",
     relaysComponents: true,
     components: undefined,
     rules: RuleTable.compile(name, rules),

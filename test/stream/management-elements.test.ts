@@ -92,7 +92,7 @@ describe.each(["urn:xmpp:bind:0", "urn:xmpp:bind2:1"])("inside SASL2 with %s (pr
     if (resume === undefined) throw new Error("no <resume/>");
     rewriteResumption(resume, { previd: "x", h: 2 });
     expect(serialize(tree)).toContain('<resume xmlns="urn:xmpp:sm:3" previd="x" h="2"/></authenticate>');
-    withholdResume(tree, resume);
+    expect(withholdResume(tree, resume, "item-not-found").toString()).toContain("<item-not-found ");
     expect(serialize(tree)).not.toContain("resume ");
     expect(inlineRequestsOf(tree)).toMatchObject({ resume: undefined });
   });

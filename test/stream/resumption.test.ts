@@ -328,7 +328,7 @@ describe("a detached session", () => {
     const stay = stage();
     stay.resumptions.detach(stay.session, "old", 0);
     const attempt = attemptOf(ask(stay));
-    expect(stay.resumptions.nextDeadlineMs).toBeUndefined();
+    expect(stay.resumptions.nextDeadlineMs).toBe(930_000);
     expect(stay.resumptions.expire(10_000_000)).toEqual([]);
     attempt.abandon();
     expect(stay.resumptions.expire(10_000_000)).toEqual([stay.session]);
