@@ -86,10 +86,10 @@ export class Caesura {
   }
 
   /** Writes the file anew with some options changed, and has the proxy read it. */
-  async reload(changes: Partial<CaesuraOptions>): Promise<void> {
+  async reload(changes: Partial<CaesuraOptions>, outcome: "success" | "failure" = "success"): Promise<void> {
     this.#options = { ...this.#options, ...changes };
     write(this, this.#options);
-    await this.hangUp("success");
+    await this.hangUp(outcome);
   }
 
   /** Sends SIGHUP and waits until the proxy has counted the outcome. */
@@ -148,8 +148,8 @@ export class Caesura {
       try {
         if ((await this.admin("/readyz")).status === 200) return;
       } catch {
-        // Not listening yet; or ended, which untilLog reports.
-        await this.peer.untilLog(() => true);
+        // Not listening yet; or never.
+        if (this.peer.hasEnded) throw new Error(`Caesura ended.\n${this.peer.tail()}`);
       }
       await turn();
     }

@@ -86,6 +86,10 @@ export class Peer {
     return this.#child.pid ?? -1;
   }
 
+  get hasEnded(): boolean {
+    return this.#isOver;
+  }
+
   /** All that the program has written so far. */
   get log(): string {
     return this.#pieces.join("");
