@@ -17,6 +17,8 @@ const peers = [
   "ejabberd",
   "haproxy",
   "prometheus",
+  "systemd",
+  "shellcheck",
   "python3-slixmpp",
   "go-sendxmpp",
   "profanity",
