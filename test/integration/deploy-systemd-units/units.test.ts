@@ -71,7 +71,7 @@ describe.skipIf(cannotRun("systemd-analyze", "openssl"))("the units of systemd",
     const config = load();
     const sockets = units.filter((name) => name.endsWith(".socket"));
     const names = sockets.map((name) => one(name, "FileDescriptorName"));
-    expect(config.listen.map(({ socket }) => socket).toSorted()).toEqual(names.toSorted());
+    expect(config.listen.map(({ socket = "" }) => socket).toSorted()).toEqual(names.toSorted());
     expect(sockets.map((name) => one(name, "Service"))).toEqual(sockets.map(() => "caesura.service"));
     expect(one("caesura.service", "Sockets").split(" ").toSorted()).toEqual(sockets.toSorted());
     expect(one("caesura.service", "Also").split(" ").toSorted()).toEqual(sockets.toSorted());
