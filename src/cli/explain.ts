@@ -92,7 +92,8 @@ function tell(verdict: Verdict, domain: RulesDomain): string {
       sentences.push(`Refused: ${verdict.reason} (${sourceOf(verdict.reason)}). The sender gets:`);
       break;
     case "delegated": {
-      const { rule, target } = verdict;
+      const { rule, target, waitsFor } = verdict;
+      if (waitsFor !== "nothing") sentences.push(firsts[waitsFor]);
       sentences.push(
         `Delegated by ${rule.namespace} to ${rule.entity} (${targets[target]}). The managing entity gets:`,
       );
@@ -103,6 +104,12 @@ function tell(verdict: Verdict, domain: RulesDomain): string {
   }
   return `${sentences.join("\n")}\n\n${verdict.leaves.toString("utf8")}\n\n`;
 }
+
+const firsts = {
+  server: "The request goes to the server first; only if that answers item-not-found (XEP-0355 §7.2.4):",
+  probe:
+    "The server is first asked about that account on the sender's behalf; only if it does not turn the sender away:",
+} as const;
 
 function tellFault({ fault }: StanzaInput): string {
   if (fault === undefined) return "";
@@ -145,8 +152,8 @@ function summaryOf(verdict: Verdict) {
   const leaves = verdict.leaves.toString("utf8");
   switch (verdict.outcome) {
     case "delegated": {
-      const { outcome, rule, target } = verdict;
-      return { outcome, rule: rule.namespace, entity: rule.entity, target, leaves };
+      const { outcome, rule, target, waitsFor } = verdict;
+      return { outcome, rule: rule.namespace, entity: rule.entity, target, waitsFor, leaves };
     }
     case "passed":
       return { outcome: verdict.outcome, reason: verdict.reason, leaves };

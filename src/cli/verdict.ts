@@ -1,7 +1,7 @@
 import type { RulesDomain } from "../config/index.js";
 import { EntityLink } from "../delegation/index.js";
 import { refusals, RuleTable } from "../rules/index.js";
-import type { DelegationRule, PassReason, RefusalCode, RuleStep, Target } from "../rules/index.js";
+import type { DelegationRule, PassReason, RefusalCode, RuleStep, Target, Waiting } from "../rules/index.js";
 import { describeRequest, stanzaBytes, stanzaError } from "../session/index.js";
 import { FrameKind, parseElement } from "../xml/index.js";
 import type { NamespaceScope } from "../xml/index.js";
@@ -21,7 +21,12 @@ export type Verdict = {
   readonly steps: readonly RuleStep[];
   readonly leaves: Buffer;
 } & (
-  | { readonly outcome: "delegated"; readonly rule: DelegationRule; readonly target: Target }
+  | {
+      readonly outcome: "delegated";
+      readonly rule: DelegationRule;
+      readonly target: Target;
+      readonly waitsFor: Waiting;
+    }
   | { readonly outcome: "passed"; readonly reason: PassReason | OtherReason }
   | {
       readonly outcome: "refused";
@@ -78,7 +83,7 @@ export class Judge {
         return { outcome: "refused", reason: code, condition, rule, steps, leaves };
       }
       case "delegate": {
-        const { rule, target } = decision;
+        const { rule, target, waitsFor } = decision;
         iq.attrs["xmlns"] = NS.client;
         const link = new EntityLink<undefined, DelegationRule>(rule.entity, { tombstones: 1, tombstoneMs: 1 });
         const leaves = link.forward({
@@ -92,7 +97,7 @@ export class Judge {
           token: undefined,
           now: 0,
         });
-        return { outcome: "delegated", rule, target, steps, leaves };
+        return { outcome: "delegated", rule, target, waitsFor, steps, leaves };
       }
       default:
         return decision satisfies never;

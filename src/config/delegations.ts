@@ -28,20 +28,6 @@ export function proveDelegations(
     if (rule === undefined) continue;
     const entity = proveEntity(document, [...path, "jid"], rule.jid, domain);
     checkAttributes(document, [...path, "filtering"], rule.filtering);
-    if (rule.foreignTargets === "probe") {
-      document.complain([...path, "foreignTargets"], {
-        code: "not-available-yet",
-        message: "foreignTargets: probe is not available yet.",
-        hint: "delegate hands such requests to the managing entity, server leaves them to the server.",
-      });
-    }
-    if (rule.identities.length > 0) {
-      document.complain([...path, "identities"], {
-        severity: "warning",
-        code: "no-effect-yet",
-        message: "identities is read, but this version does not rewrite service discovery yet.",
-      });
-    }
     if (!isDelegable || entity === undefined) continue;
     delegations.push({
       namespace,
@@ -66,18 +52,7 @@ function checkNamespace(document: ConfigDocument, at: DocumentPath, namespace: s
     );
     return false;
   }
-  if (specialNames.includes(namespace)) {
-    document.complain(
-      at,
-      {
-        severity: "warning",
-        code: "no-effect-yet",
-        message: "This special name is read, but this version does not rewrite service discovery yet.",
-      },
-      "key",
-    );
-    return true;
-  }
+  if (specialNames.includes(namespace)) return true;
   if (namespace.startsWith(`${NS.delegation}:`)) {
     document.complain(
       at,
@@ -109,10 +84,11 @@ function proveEntity(
     return undefined;
   }
   if (entity.local !== undefined) {
+    if (entity.domain === domain) return entity.fullKey;
     document.complain(at, {
-      code: "not-available-yet",
-      message: "A user as managing entity is not available yet.",
-      hint: "Name a component, for example pubsub.capulet.lit.",
+      code: "invalid-entity",
+      message: `${JSON.stringify(text)} has no account at ${domain ?? "the domain"}; a user who manages has one there.`,
+      hint: "Name a user of the domain, or a component, for example pubsub.capulet.lit.",
     });
     return undefined;
   }

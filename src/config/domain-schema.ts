@@ -104,7 +104,8 @@ export const componentSchema = z.strictObject({
 
 export const delegationSchema = z.strictObject({
   jid: about(jid.clone(), {
-    about: "The managing entity: the domain of the component that answers this namespace.",
+    about:
+      "The managing entity that answers this namespace: the domain of a component, or a user of the domain (`user@domain`: whichever of the user's resources became available first; `user@domain/resource`: that one).",
     example: "pubsub.capulet.lit",
   }),
   filtering: about(z.array(z.string().min(1).max(255)).max(16).default([]), {
@@ -126,7 +127,7 @@ export const delegationSchema = z.strictObject({
   }),
   foreignTargets: about(z.enum(["delegate", "probe", "server"]).default("delegate"), {
     about:
-      "What happens to requests to another user's bare JID: they are delegated, or left to the server, which knows block lists; `probe` asks the server first, is not available yet, and is refused.",
+      "What happens to requests to another user's bare JID: they are delegated (XEP-0355 §4.3); left to the server, which knows who exists, who may know it and who is blocked; or, with `probe`, delegated if the server does not turn the sender away when it is asked on its behalf.",
     example: "server",
   }),
   identities: about(

@@ -47,8 +47,6 @@ export const problemCodes = {
   "invalid-size": "a size cannot be read.",
   "invalid-identity": "a disco identity is not written as category/type.",
   "unsupported-version": "`version` is not 1.",
-  "not-available-yet": "a key or value is reserved for a later version.",
-  "no-effect-yet": "a warning: something is read, but this version does nothing with it.",
   "no-effect": "a warning: a key has no effect beside the others.",
   "no-domain": "no domain is served.",
   "invalid-domain": "a served domain or a server name is no domain name.",

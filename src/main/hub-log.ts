@@ -20,6 +20,13 @@ export function logHubEvent(log: Logger, event: HubEvent): void {
     case "entity-down":
       log.warn(line, "a managing entity is gone");
       break;
+    case "shadowed":
+      // Whoever asks decides how often this happens.
+      log.warn(
+        repeatable(line, { as: [kind, event.domain, event.rule] }),
+        "the server itself answers what is delegated; its own service should be switched off",
+      );
+      break;
     case "advertised":
       log.info(line, "delegations were advertised");
       break;

@@ -17,6 +17,7 @@ export class DelegationMetrics {
   readonly #breaches = new Tally<readonly [code: string]>();
   readonly #advertisements = new Tally<readonly [domain: string, entity: string]>();
   readonly #resumptions = new Tally<readonly [domain: string, outcome: string]>();
+  readonly #shadowed = new Tally<readonly [domain: string, rule: string]>();
   readonly #lost = new Tally<readonly [entity: string]>();
   readonly #duration: HistogramFamily;
   #rules: readonly RuleName[] = [];
@@ -104,6 +105,14 @@ export class DelegationMetrics {
       (sample) => this.#advertisements.read(sample),
     );
     families.counter(
+      {
+        name: "caesura_delegations_shadowed_total",
+        help: "Requests that the server answered itself although a rule would have delegated them",
+        labels: ["domain", "rule"],
+      },
+      (sample) => this.#shadowed.read(sample),
+    );
+    families.counter(
       { name: "caesura_entity_links_lost_total", help: "Links of managing entities that ended", labels: ["entity"] },
       (sample) => this.#lost.read(sample),
     );
@@ -118,6 +127,8 @@ export class DelegationMetrics {
     const entities = new Set(this.#entities());
     // A late reply belongs to no rule any more: its labels are empty.
     this.#outcomes.retain((domain, rule, entity) => rule === "" || known.has([domain, rule, entity].join("\n")));
+    const ruleNames = new Set(rules.map(({ domain, rule }) => [domain, rule].join("\n")));
+    this.#shadowed.retain((domain, rule) => ruleNames.has([domain, rule].join("\n")));
     this.#advertisements.retain((_domain, entity) => entities.has(entity));
     this.#lost.retain((entity) => entities.has(entity));
     for (const { domain, rule, entity } of rules)
@@ -138,6 +149,9 @@ export class DelegationMetrics {
         break;
       case "advertised":
         this.#advertisements.add(event.domain, event.entity);
+        break;
+      case "shadowed":
+        this.#shadowed.add(event.domain, event.rule);
         break;
       case "entity-down":
         this.#lost.add(event.entity);

@@ -1,16 +1,27 @@
-import { type Jid, parseJid, UsageError } from "../xmpp/index.js";
-import type { Condition, DelegationRule, PassReason, Request, RequestChild, Target } from "./rule.js";
+import { type Jid, NS, parseJid, UsageError } from "../xmpp/index.js";
+import type { Condition, DelegationRule, PassReason, Request, RequestChild, Target, Waiting } from "./rule.js";
 
 /** A rule with what is worked out once. */
 export interface CompiledRule {
   readonly rule: DelegationRule;
   readonly entity: Jid;
+  /** The namespace of the requests that it is about. */
+  readonly namespace: string;
+  /** It is about discovery of accounts (XEP-0355 §7.2.4, §7.2.5) and no delegated namespace. */
+  readonly isSpecial: boolean;
 }
+
+/** Names that look like namespaces but stand for a part of discovery, and the namespace of the requests in question. */
+const SPECIAL_NAMES: ReadonlyMap<string, string> = new Map([
+  [NS.delegationBareDiscoInfo, NS.discoInfo],
+  [NS.delegationBareDiscoItems, NS.discoItems],
+]);
 
 export function compileRule(rule: DelegationRule): CompiledRule {
   const entity = parseJid(rule.entity);
   if (entity === undefined) throw new UsageError(`the managing entity of ${rule.namespace} is no address`);
-  return { rule, entity };
+  const part = SPECIAL_NAMES.get(rule.namespace);
+  return { rule, entity, namespace: part ?? rule.namespace, isSpecial: part !== undefined };
 }
 
 /** What is known of a request whatever the rule; addresses are read when a rule asks for them. */
@@ -23,6 +34,10 @@ export class Facts {
   constructor(domain: string, request: Request) {
     this.#domain = domain;
     this.#request = request;
+  }
+
+  get type(): string | undefined {
+    return this.#request.type;
   }
 
   get sender(): Jid | undefined {
@@ -62,7 +77,7 @@ type Addressed =
 /**
  * What a rule asks of a request that has a child in its namespace, in this order. Each says why not, or undefined.
  *
- * Source  XEP-0355 §4.3, §4.3.1; protocol.md D2 to D6, R11.
+ * Source  XEP-0355 §4.3, §4.3.1; protocol.md D2 to D6, D57, D58, R11.
  */
 export const conditions: readonly {
   readonly name: Condition;
@@ -82,11 +97,27 @@ export const conditions: readonly {
   },
   { name: "target", failure: (_rule, _child, { addressed }) => addressed.reason },
   {
+    name: "discovery",
+    failure: ({ isSpecial, namespace }, { attributes }, { type, addressed }) => {
+      if (!isSpecial) return undefined;
+      if (type !== "get") return "not-a-get";
+      if (addressed.target === "domain") return "not-an-account";
+      return namespace === NS.discoInfo && !attributes.has("node") ? "no-node" : undefined;
+    },
+  },
+  {
     name: "foreign-target",
     failure: ({ rule }, _child, { addressed }) =>
-      addressed.target === "foreign-account" && rule.foreignTargets !== "delegate" ? "other-account" : undefined,
+      addressed.target === "foreign-account" && rule.foreignTargets === "server" ? "other-account" : undefined,
   },
 ];
+
+/** What a request that falls under a rule waits for. */
+export function waitsFor({ rule, isSpecial }: CompiledRule, { attributes }: RequestChild, target: Target): Waiting {
+  // protocol.md D57, D58: the server knows its own nodes, and says so before a managing entity is asked.
+  if (isSpecial && attributes.has("node")) return "server";
+  return target === "foreign-account" && rule.foreignTargets === "probe" ? "probe" : "nothing";
+}
 
 /** A component is recognised by its domain (protocol.md D6), a user by the account: others share the domain. */
 function isSentBy(entity: Jid, sender: Jid): boolean {

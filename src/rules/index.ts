@@ -16,5 +16,6 @@ export type {
   RequestChild,
   RuleStep,
   Target,
+  Waiting,
 } from "./rule.js";
 export { RuleTable } from "./rule-table.js";

@@ -1,6 +1,6 @@
 import { namespaceHash } from "../xml/index.js";
 import { normaliseDomain, NS, UsageError } from "../xmpp/index.js";
-import { type CompiledRule, compileRule, conditions, Facts } from "./conditions.js";
+import { type CompiledRule, compileRule, conditions, Facts, waitsFor } from "./conditions.js";
 import type {
   Condition,
   Decision,
@@ -17,12 +17,10 @@ import { refusals } from "./rule.js";
 export class RuleTable {
   readonly domain: string;
   readonly rules: readonly DelegationRule[];
-  /** Without the special names, which no request is for. */
+  /** By the namespace of the requests that a rule is about; one that names it goes before a special name. */
   readonly #byNamespace = new Map<string, CompiledRule>();
   readonly #byEntity = new Map<string, readonly DelegationRule[]>();
   readonly #hashes = new Set<number>();
-  /** Namespaces of requests that a configured special name is about. */
-  readonly #specialParts = new Set<string>();
 
   private constructor(domain: string, rules: readonly DelegationRule[]) {
     this.domain = domain;
@@ -34,13 +32,9 @@ export class RuleTable {
       const others = byEntity.get(rule.entity);
       if (others === undefined) byEntity.set(rule.entity, [rule]);
       else others.push(rule);
-      const part = SPECIAL_NAMES.get(rule.namespace);
-      if (part !== undefined) {
-        this.#specialParts.add(part).add(rule.namespace);
-        continue;
-      }
-      this.#byNamespace.set(rule.namespace, compiled);
-      this.#hashes.add(namespaceHash(rule.namespace) | 0);
+      const { namespace, isSpecial } = compiled;
+      if (!isSpecial || !this.#byNamespace.has(namespace)) this.#byNamespace.set(namespace, compiled);
+      this.#hashes.add(namespaceHash(namespace) | 0);
     }
     this.#byEntity = byEntity;
   }
@@ -98,10 +92,11 @@ export class RuleTable {
       } else if (children.length > 1 || request.id === undefined) {
         return refusalOf(request, compiled.rule);
       } else if (facts.addressed.target !== undefined) {
-        return { kind: "delegate", rule: compiled.rule, target: facts.addressed.target };
+        const { target } = facts.addressed;
+        return { kind: "delegate", rule: compiled.rule, target, waitsFor: waitsFor(compiled, child, target) };
       }
     }
-    return { kind: "pass", reason: reason ?? this.#reasonWithoutRule(children) };
+    return { kind: "pass", reason: reason ?? "namespace-not-delegated" };
   }
 
   /** How each rule sees a request, in the order in which they are configured. Agrees with `decide`. */
@@ -128,23 +123,6 @@ export class RuleTable {
   #refusesDelegation(facts: Facts): boolean {
     return this.rules.length > 0 && facts.isFromAccount && facts.addressed.target !== undefined;
   }
-
-  #reasonWithoutRule(children: readonly RequestChild[]): PassReason {
-    const isSpecial = children.some(({ namespace }) => this.#specialParts.has(namespace));
-    return isSpecial ? "special-name" : "namespace-not-delegated";
-  }
-}
-
-/** Names that look like namespaces but stand for a part of discovery, and the namespace of the requests in question. */
-const SPECIAL_NAMES: ReadonlyMap<string, string> = new Map([
-  [NS.delegationBareDiscoInfo, NS.discoInfo],
-  [NS.delegationBareDiscoItems, NS.discoItems],
-]);
-
-/** Whether a request could be meant by a special name (XEP-0355 §7.2.4, §7.2.5). */
-function isInPartOf(namespace: string, child: RequestChild): boolean {
-  const part = SPECIAL_NAMES.get(namespace);
-  return part !== undefined && (child.namespace === part || child.namespace === namespace);
 }
 
 // XEP-0355 §4.1, RFC 6120 §8.2.3: results and errors are never delegated, and nothing else has a type.
@@ -171,18 +149,17 @@ function failureOf(compiled: CompiledRule, child: RequestChild, facts: Facts): P
 
 /** The same, keeping account of what held; with several children that of the one that came furthest. */
 function explainRule(compiled: CompiledRule, request: Request, facts: Facts, held: Condition[]): RuleStep["failed"] {
-  const { namespace } = compiled.rule;
+  const { namespace } = compiled;
   if (!isRequest(request)) return { condition: "type", reason: "not-a-request" };
   held.push("type");
   if (request.children.length === 0) return { condition: "namespace", reason: "no-payload" };
-  const special = request.children.some((child) => isInPartOf(namespace, child));
-  if (special) return { condition: "namespace", reason: "special-name" };
   const children = request.children.filter((child) => child.namespace === namespace);
   const [first] = children;
   if (first === undefined) return { condition: "namespace", reason: "namespace-not-delegated" };
   held.push("namespace");
   const child = children.find((one) => failureOf(compiled, one, facts) === undefined) ?? first;
   for (const { name, failure } of conditions) {
+    if (name === "discovery" && !compiled.isSpecial) continue;
     const reason = failure(compiled, child, facts);
     if (reason !== undefined) return { condition: name, reason };
     held.push(name);

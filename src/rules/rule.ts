@@ -10,8 +10,8 @@ export interface DelegationRule {
   /** Stop processing the requester's stream until the reply (protocol.md D41). */
   readonly blocking: boolean;
   /**
-   * Requests to accounts other than the sender's own (protocol.md R11). `probe` asks the server first whether the sender
-   * may; that is not available yet, and such requests go to the server as with `server`, which is the safe side.
+   * Requests to accounts other than the sender's own: delegated, delegated if the server does not turn the sender away
+   * when it is asked on its behalf, or left to the server (protocol.md R11).
    */
   readonly foreignTargets: "delegate" | "probe" | "server";
   /** Discovery identities of the server that the delegation replaces, `category/type` (protocol.md D52). */
@@ -39,9 +39,15 @@ export interface RequestChild {
 /** Whom a delegated request is addressed to (XEP-0355 §4.3). */
 export type Target = "domain" | "own-account" | "foreign-account";
 
+/**
+ * What a delegated request waits for: nothing; the server's answer to the request itself, and only if that is
+ * `item-not-found` is it delegated (XEP-0355 §7.2.4); or the server's answer to a question on the sender's behalf (R11).
+ */
+export type Waiting = "nothing" | "server" | "probe";
+
 export type Decision =
   | { readonly kind: "pass"; readonly reason: PassReason }
-  | { readonly kind: "delegate"; readonly rule: DelegationRule; readonly target: Target }
+  | { readonly kind: "delegate"; readonly rule: DelegationRule; readonly target: Target; readonly waitsFor: Waiting }
   | {
       readonly kind: "refuse";
       readonly condition: "bad-request" | "forbidden";
@@ -56,8 +62,9 @@ export const passReasons = {
   "not-a-request": "the type is neither get nor set (XEP-0355 §4.1)",
   "no-payload": "there is no child element (RFC 6120 §8.2.3)",
   "namespace-not-delegated": "the namespace of the child element is not delegated",
-  "special-name":
-    "discovery beyond the namespaces is announced to the managing entity but not yet taken (XEP-0355 §7.2.4)",
+  "not-a-get": "discovery is asked with type get (XEP-0030 §3.1)",
+  "no-node": "the request names no node, and the server describes the account itself (XEP-0355 §7.2.4)",
+  "not-an-account": "the address is the domain, and the rule is about accounts (XEP-0355 §7.2.4)",
   "filtering-attribute-missing": "a filtering attribute is missing (XEP-0355 §4.3)",
   "malformed-sender": "the sender's address is not well formed (RFC 7622 §3)",
   "malformed-target": "the address is not well formed (RFC 7622 §3)",
@@ -85,7 +92,7 @@ export const refusals = {
 export type RefusalCode = keyof typeof refusals;
 
 /** What a rule asks of a request, in this order. */
-export type Condition = "type" | "namespace" | "filtering" | "sender" | "target" | "foreign-target";
+export type Condition = "type" | "namespace" | "filtering" | "sender" | "target" | "discovery" | "foreign-target";
 
 /** How one rule saw a request. */
 export interface RuleStep {

@@ -4,7 +4,10 @@ import type { Element, Head } from "../xml/index.js";
 import { FrameKind, parseElement, readHead } from "../xml/index.js";
 import type { Jid } from "../xmpp/index.js";
 import { NS } from "../xmpp/index.js";
+import type { AskingParty } from "./asking-first.js";
+import { delegate } from "./asking-first.js";
 import type { ClientStream } from "./client-stream.js";
+import type { Delegation } from "./delegations.js";
 import type { Domain } from "./domain.js";
 import { stanzaBytes, stanzaError } from "./errors.js";
 import type { RequestFaultCode } from "./faults.js";
@@ -48,7 +51,7 @@ export interface SessionOwner {
  * Stanzas wait here, in order, behind a blocking delegation (D41) or behind too many pending ones. With stream
  * management the session outlives its stream: what it is answered meanwhile is kept for the next one (protocol.md S21).
  */
-export class ClientSession implements Requester {
+export class ClientSession implements Requester, AskingParty {
   readonly jid: Jid;
   readonly domain: Domain;
   readonly #hub: Hub;
@@ -331,21 +334,21 @@ export class ClientSession implements Requester {
         return false;
       }
       case "delegate": {
-        const { rule } = decision;
-        const swallowed = this.#swallow(iq, true);
+        const { rule, waitsFor } = decision;
         const delegation = { iq, from: this.jid.full(), domain: this.domain, rule, lang: link.lang };
-        const sent = this.#hub.delegations.delegate(this, delegation);
-        if (sent === undefined) {
-          if (swallowed !== undefined) this.#management?.answered(swallowed);
-          return false;
-        }
-        (this.#pending ??= new Map()).set(sent, swallowed);
-        if (rule.blocking) this.#blockedBy = sent;
-        return false;
+        return !delegate(this.#hub, this, delegation, waitsFor);
       }
       default:
         return decision satisfies never;
     }
+  }
+
+  begin(delegation: Delegation, isTaken: boolean): DelegatedRequest {
+    const swallowed = isTaken ? this.#swallow(delegation.iq, true) : undefined;
+    const request = this.#hub.delegations.open(this, delegation);
+    (this.#pending ??= new Map()).set(request, swallowed);
+    if (delegation.rule.blocking) this.#blockedBy = request;
+    return request;
   }
 
   #swallow(stanza: Element, awaitsAnswer = false): Swallowed | undefined {

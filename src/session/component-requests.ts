@@ -1,16 +1,20 @@
 import type { Element } from "../xml/index.js";
 import { NS, parseJid } from "../xmpp/index.js";
+import type { AskingParty } from "./asking-first.js";
+import { delegate } from "./asking-first.js";
 import type { ComponentSession } from "./component-session.js";
+import type { Delegation } from "./delegations.js";
 import { stanzaError } from "./errors.js";
 import type { Hub } from "./hub.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
 import { attributesOf, describeRequest } from "./requests.js";
+import type { ServerQuestions } from "./server-questions.js";
 
 /**
  * The requests of one component that are delegated to another: a managing entity answers for the domain and its
  * accounts whoever asks (XEP-0355 §4.3), but never to itself (§4.3.1).
  */
-export class ComponentRequests implements Requester {
+export class ComponentRequests implements Requester, AskingParty {
   readonly #hub: Hub;
   readonly #component: ComponentSession;
   readonly #pending = new Set<DelegatedRequest>();
@@ -53,13 +57,21 @@ export class ComponentRequests implements Requester {
           this.#component.deliver(stanzaError({ name: "iq", id: request.id, to: from, from: to }, error));
           return true;
         }
-        const sent = this.#hub.delegations.delegate(this, { iq, from, domain, rule, lang: undefined });
-        if (sent !== undefined) this.#pending.add(sent);
-        return true;
+        return delegate(this.#hub, this, { iq, from, domain, rule, lang: undefined }, decision.waitsFor);
       }
       default:
         return decision satisfies never;
     }
+  }
+
+  get server(): ServerQuestions {
+    return this.#component.server;
+  }
+
+  begin(delegation: Delegation): DelegatedRequest {
+    const request = this.#hub.delegations.open(this, delegation);
+    this.#pending.add(request);
+    return request;
   }
 
   answer(request: DelegatedRequest, reply: Element): void {

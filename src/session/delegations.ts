@@ -21,6 +21,14 @@ export interface Delegation {
   readonly lang: string | undefined;
 }
 
+interface InFlight {
+  readonly alarm: number;
+  /** What is to be forwarded still. */
+  delegation: Delegation | undefined;
+  /** The stream that it went over. */
+  carrier: Carrier | undefined;
+}
+
 const NOT_OURS = { kind: "not-ours" } as const;
 const LATE = { kind: "late" } as const;
 const LATE_REPLY: RequestFaultCode = "late-reply";
@@ -30,8 +38,7 @@ export class Delegations {
   readonly #env: HubEnvironment;
   readonly #alarms: Alarms;
   readonly #entities: Entities;
-  /** Requests in flight, with the alarm of each, and the stream that it went over. */
-  readonly #requests = new Map<DelegatedRequest, { readonly alarm: number; readonly carrier: Carrier }>();
+  readonly #requests = new Map<DelegatedRequest, InFlight>();
 
   constructor(env: HubEnvironment, alarms: Alarms, entities: Entities) {
     this.#env = env;
@@ -45,14 +52,14 @@ export class Delegations {
   }
 
   /**
-   * Forwards a request to its managing entity (XEP-0355 §4.3). Undefined: it could not be, and was answered at once.
+   * Takes a request (XEP-0355 §4.3). From here on it is in flight, and answered once through its requester, at the
+   * latest when its time is over. `forward` follows, at once or when the server has been asked.
    */
-  delegate(requester: Requester, delegation: Delegation): DelegatedRequest | undefined {
-    const { iq, from, domain, rule, lang } = delegation;
+  open(requester: Requester, delegation: Delegation): DelegatedRequest {
+    const { iq, from, domain, rule } = delegation;
     const { id = "", to } = attributesOf(iq);
-    const outerId = this.#env.newId();
     const request: DelegatedRequest = {
-      outerId,
+      outerId: this.#env.newId(),
       requester,
       from,
       id,
@@ -62,43 +69,43 @@ export class Delegations {
       startedMs: this.#env.now(),
     };
     domain.matches.set(rule.namespace, (domain.matches.get(rule.namespace) ?? 0) + 1);
-    const carrier = this.#entities.get(rule.entity);
-    const outstanding = carrier && this.#entities.outstandingAt(carrier);
-    if (carrier === undefined || outstanding === undefined) {
-      this.#refuse(request, "entity-absent");
-      return undefined;
-    }
-    // protocol.md R8: looked at before it is written, because writing is what costs.
-    const length = writtenLength(iq);
-    if (length > this.#env.limits.writtenBytes) {
-      this.#refuse(request, "request-too-large");
-      return undefined;
-    }
-    if (carrier.queuedBytes + length > this.#env.limits.entityQueueBytes) {
-      this.#refuse(request, "entity-congested");
-      return undefined;
-    }
     // protocol.md D34: nobody else ends a request that is not answered.
     const alarm = this.#alarms.set(rule.timeoutMs, () => {
       this.fail(request, "entity-silent");
     });
-    this.#requests.set(request, { alarm, carrier });
-    const innerIdIfTaken = this.#env.newId();
-    const now = request.startedMs;
-    carrier.sendToEntity(
-      outstanding.forward({
-        outerId,
-        innerIdIfTaken,
-        iq,
-        requester: from,
-        domain: domain.name,
-        lang,
-        rule,
-        token: request,
-        now,
-      }),
-    );
+    this.#requests.set(request, { alarm, delegation, carrier: undefined });
     return request;
+  }
+
+  /** Sends a request to its managing entity. If that cannot be, it is answered at once; if it is over, nothing happens. */
+  forward(request: DelegatedRequest): void {
+    const entry = this.#requests.get(request);
+    if (entry?.delegation === undefined) return;
+    const { iq, lang } = entry.delegation;
+    const { rule, outerId, from: requester, domain } = request;
+    const carrier = this.#entities.get(rule.entity);
+    const outstanding = carrier && this.#entities.outstandingAt(carrier);
+    if (carrier === undefined || outstanding === undefined) {
+      this.fail(request, "entity-absent");
+      return;
+    }
+    // protocol.md R8: looked at before it is written, because writing is what costs.
+    const length = writtenLength(iq);
+    if (length > this.#env.limits.writtenBytes) {
+      this.fail(request, "request-too-large");
+      return;
+    }
+    if (carrier.queuedBytes + length > this.#env.limits.entityQueueBytes) {
+      this.fail(request, "entity-congested");
+      return;
+    }
+    entry.delegation = undefined;
+    entry.carrier = carrier;
+    const innerIdIfTaken = this.#env.newId();
+    const now = this.#env.now();
+    carrier.sendToEntity(
+      outstanding.forward({ outerId, innerIdIfTaken, iq, requester, domain, lang, rule, token: request, now }),
+    );
   }
 
   /** Whether an iq result or error with this id, from an entity's stream, is to go through `reply`. */

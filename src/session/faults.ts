@@ -150,6 +150,10 @@ export const REQUEST_FAULTS = {
     outcome: "refused",
     meaning: "`limits.entityQueue` bytes wait for the managing entity already",
   },
+  "target-refused": {
+    outcome: "refused",
+    meaning: "with `foreignTargets: probe`, the server turned the sender away from the account",
+  },
   "request-too-large": {
     outcome: "refused",
     meaning: "written anew, the request is more than twice as large as `limits.stanza`",

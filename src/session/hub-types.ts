@@ -26,6 +26,8 @@ export type HubEvent =
       readonly seconds: number;
     }
   | { readonly kind: "resumption"; readonly domain: string; readonly outcome: ResumptionOutcome }
+  /** The server's own service answers what is to be the managing entity's (protocol.md D57, R15). */
+  | { readonly kind: "shadowed"; readonly domain: string; readonly rule: string }
   | { readonly kind: "entity-up"; readonly entity: string }
   | { readonly kind: "entity-down"; readonly entity: string; readonly lost: number }
   | { readonly kind: "advertised"; readonly domain: string; readonly entity: string; readonly namespaces: number };

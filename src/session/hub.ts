@@ -11,7 +11,7 @@ import { Delegations } from "./delegations.js";
 import { Domain } from "./domain.js";
 import { Entities } from "./entities.js";
 import { stanzaError } from "./errors.js";
-import type { HubEnvironment, HubStats } from "./hub-types.js";
+import type { HubEnvironment, HubEvent, HubStats } from "./hub-types.js";
 import type { LinkMachine, Performer } from "./performer.js";
 import type { FrameCounts } from "./pump.js";
 import { attributesOf } from "./requests.js";
@@ -96,6 +96,10 @@ export class Hub {
 
   get limits(): LinkLimits {
     return this.#env.limits;
+  }
+
+  report(event: HubEvent): void {
+    this.#env.report(event);
   }
 
   newId(): string {

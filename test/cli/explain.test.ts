@@ -153,6 +153,7 @@ describe("caesura explain", () => {
           rule: mam,
           entity,
           target: "own-account",
+          waitsFor: "nothing",
           leaves: expect.stringMatching(/^<iq type="set" from="capulet\.lit"/),
           steps: [
             {

@@ -234,7 +234,7 @@ domains:
     delegations:
       urn:xmpp:mam:2: { jid: romeo@capulet.lit, timeout: 30 }
       urn:xmpp:delegation:2: { jid: pubsub.capulet.lit }
-      urn:xmpp:mam:2: { jid: romeo@capulet.lit }
+      urn:xmpp:mam:2: { jid: romeo@montague.lit }
   capulet.lit:
     tls:
 listen:
@@ -253,7 +253,7 @@ limits: { stanza: 9KB }
     'error file-missing 9:41 domains."Capulet.LIT".components."pubsub.capulet.lit".secretFile',
     'error delegation-delegated 12:7 domains."Capulet.LIT".delegations."urn:xmpp:delegation:2"',
     'error namespace-delegated-twice 13:7 domains."Capulet.LIT".delegations."urn:xmpp:mam:2"',
-    'error not-available-yet 13:30 domains."Capulet.LIT".delegations."urn:xmpp:mam:2".jid',
+    'error invalid-entity 13:30 domains."Capulet.LIT".delegations."urn:xmpp:mam:2".jid',
     'error missing-key 14:3 domains."capulet.lit".server',
     'error duplicate-domain 14:3 domains."capulet.lit"',
     'error empty-value 15:5 domains."capulet.lit".tls',

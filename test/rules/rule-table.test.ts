@@ -185,15 +185,15 @@ describe("the managing entity", () => {
 
 describe("requests to other accounts (protocol.md R11)", () => {
   test.each([
-    [OWNER, "server"],
-    ["urn:xmpp:avatar", "probe, which is not available yet"],
-  ])("in %s go to the server: %s", (namespace) => {
+    [OWNER, "go to the server", "other-account"],
+    ["urn:xmpp:avatar", "are delegated, once the server was asked", "foreign-account"],
+  ])("in %s %s", (namespace, _, foreign) => {
     const children = [child(namespace)];
-    expect(outcome({ to: "romeo@capulet.lit", children })).toBe("other-account");
+    expect(outcome({ to: "romeo@capulet.lit", children })).toBe(foreign);
     expect(outcome({ to: "juliet@capulet.lit", children })).toBe("own-account");
     expect(outcome({ to: "capulet.lit", children })).toBe("domain");
     expect(outcome({ children })).toBe("own-account");
-    expect(outcome({ from: "gateway.capulet.lit", to: "juliet@capulet.lit", children })).toBe("other-account");
+    expect(outcome({ from: "gateway.capulet.lit", to: "juliet@capulet.lit", children })).toBe(foreign);
   });
 });
 
@@ -263,14 +263,48 @@ describe("requests that break the protocol", () => {
 });
 
 describe("the special names of discovery (XEP-0355 §7.2.4, §7.2.5)", () => {
-  test("select no request, and the reason says so", () => {
-    for (const namespace of [NS.discoInfo, NS.delegationBareDiscoInfo]) {
-      expect(decide({ to: "juliet@capulet.lit", children: [child(namespace, "node")] })).toEqual(
-        passes("special-name"),
-      );
-      expect(table.mayMatch(namespaceHash(namespace))).toBe(false);
+  const items = RuleTable.compile("capulet.lit", [rule(NS.delegationBareDiscoItems), rule(MAM)]);
+  const info = RuleTable.compile("capulet.lit", [rule(NS.delegationBareDiscoInfo)]);
+  const get = { type: "get" };
+
+  test("take questions about nodes of accounts, once the server has not found them (D57, D58)", () => {
+    for (const to of [undefined, "juliet@capulet.lit", "romeo@capulet.lit"]) {
+      const target = to === "romeo@capulet.lit" ? "foreign-account" : "own-account";
+      const taken = { kind: "delegate", target, waitsFor: "server" };
+      expect(decide({ ...get, to, children: [child(NS.discoInfo, "node")] }, info)).toMatchObject(taken);
+      expect(decide({ ...get, to, children: [child(NS.discoItems, "node")] }, items)).toMatchObject(taken);
     }
-    expect(decide({ children: [child(NS.discoItems)] })).toEqual(passes("namespace-not-delegated"));
+    expect(info.mayMatch(namespaceHash(NS.discoInfo))).toBe(true);
+    expect(info.mayMatch(namespaceHash(NS.discoItems))).toBe(false);
+  });
+
+  test("take items without a node at once, and leave the description of the account to the server (D58)", () => {
+    const children = [child(NS.discoItems)];
+    expect(decide({ ...get, children }, items)).toMatchObject({ kind: "delegate", waitsFor: "nothing" });
+    expect(decide({ ...get, children: [child(NS.discoInfo)] }, info)).toEqual(passes("no-node"));
+  });
+
+  test("take nothing that goes to the domain, sets something, or names them as if they were namespaces", () => {
+    const node = [child(NS.discoInfo, "node")];
+    expect(decide({ ...get, to: "capulet.lit", children: node }, info)).toEqual(passes("not-an-account"));
+    expect(decide({ type: "set", children: node }, info)).toEqual(passes("not-a-get"));
+    expect(decide({ ...get, children: [child(NS.delegationBareDiscoInfo, "node")] }, info)).toEqual(
+      passes("namespace-not-delegated"),
+    );
+  });
+
+  test("wait for the probe where one is asked for, unless the server answers first anyway (R11)", () => {
+    const probing = RuleTable.compile("capulet.lit", [
+      rule(NS.delegationBareDiscoItems, { foreignTargets: "probe" }),
+      rule(MAM, { foreignTargets: "probe" }),
+    ]);
+    const to = "romeo@capulet.lit";
+    expect(decide({ ...get, to, children: [child(NS.discoItems)] }, probing)).toMatchObject({ waitsFor: "probe" });
+    expect(decide({ ...get, to, children: [child(NS.discoItems, "node")] }, probing)).toMatchObject({
+      waitsFor: "server",
+    });
+    expect(decide({ ...get, to, children: [child(MAM)] }, probing)).toMatchObject({ waitsFor: "probe" });
+    expect(decide({ ...get, children: [child(MAM)] }, probing)).toMatchObject({ waitsFor: "nothing" });
   });
 
   test("stay among the rules of their entity, to be advertised", () => {
@@ -336,7 +370,10 @@ describe("the explanation", () => {
     expect(steps[2]?.held).toEqual(["type", "namespace", "filtering", "sender", "target"]);
     expect(steps[2]?.failed).toEqual({ condition: "foreign-target", reason: "other-account" });
     expect(table.explain(request())[1]?.failed).toBeUndefined();
-    expect(table.explain(request({ children: [child(NS.discoInfo)] }))[5]?.failed?.reason).toBe("special-name");
+    const reasonOf = (type: string) =>
+      table.explain(request({ type, children: [child(NS.discoInfo)] }))[5]?.failed?.reason;
+    expect(reasonOf("get")).toBe("no-node");
+    expect(reasonOf("set")).toBe("not-a-get");
   });
 
   test("agrees with the decision, whatever the request", { timeout: 60_000 }, () => {

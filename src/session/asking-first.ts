@@ -1,0 +1,92 @@
+import type { Waiting } from "../rules/index.js";
+import { attributeOf, childElements, Element, findChild } from "../xml/index.js";
+import { NS } from "../xmpp/index.js";
+import type { Delegation } from "./delegations.js";
+import type { Hub } from "./hub.js";
+import type { DelegatedRequest } from "./requests.js";
+import { attributesOf } from "./requests.js";
+import type { ServerQuestions } from "./server-questions.js";
+
+/** Whose request it is that a rule takes. */
+export interface AskingParty {
+  /** The server, asked in the name of the requester. */
+  readonly server: ServerQuestions;
+  /** Opens the request; `isTaken`: it does not go to the server, which counts as one stanza less. */
+  begin(delegation: Delegation, isTaken: boolean): DelegatedRequest;
+}
+
+/**
+ * Hands a request to its managing entity, or asks the server first (protocol.md D57, D58, R11).
+ *
+ * Returns whether the request was taken. If not it goes to the server as it came, and its answer is looked at.
+ */
+export function delegate(hub: Hub, party: AskingParty, delegation: Delegation, waitsFor: Waiting): boolean {
+  const { delegations } = hub;
+  const { iq, rule, domain } = delegation;
+  switch (waitsFor) {
+    case "nothing":
+      delegations.forward(party.begin(delegation, true));
+      return true;
+    case "probe": {
+      const request = party.begin(delegation, true);
+      party.server.ask(questionAbout(attributesOf(iq).to ?? ""), rule.timeoutMs, (answer) => {
+        if (isTurnedAway(answer)) delegations.fail(request, "target-refused");
+        else delegations.forward(request);
+      });
+      return true;
+    }
+    case "server":
+      party.server.watch(iq, (answer) => {
+        if (conditionOfError(answer) !== "item-not-found") {
+          if (answersForPubsub(answer)) hub.report({ kind: "shadowed", domain: domain.name, rule: rule.namespace });
+          return false;
+        }
+        delegations.forward(party.begin(delegation, false));
+        return true;
+      });
+      return false;
+    default:
+      return waitsFor satisfies never;
+  }
+}
+
+/** A harmless question to an account, which the server answers only to those who may know of it (XEP-0030 §8). */
+function questionAbout(account: string): Element {
+  const iq = new Element("iq", { type: "get", to: account });
+  iq.c("query", { xmlns: NS.discoInfo });
+  return iq;
+}
+
+/**
+ * Whether the server does not let the sender through to an account. In doubt it does not: errors that say nothing of the
+ * sender are those of servers which do not describe accounts, or not by such a node.
+ */
+function isTurnedAway(answer: Element | undefined): boolean {
+  if (answer === undefined) return true;
+  const condition = conditionOfError(answer);
+  return condition !== undefined && condition !== "feature-not-implemented" && condition !== "item-not-found";
+}
+
+/** RFC 6120 §8.3.2; undefined for a result. */
+function conditionOfError(answer: Element): string | undefined {
+  if (attributeOf(answer, "type") !== "error") return undefined;
+  const error = childElements(answer).find(({ name }) => name === "error");
+  const condition = error && childElements(error).find((child) => attributeOf(child, "xmlns") === NS.stanzaErrors);
+  return condition?.name ?? "undefined-condition";
+}
+
+/** The server's own publish-subscribe service answers for a node that is to be the managing entity's. */
+function answersForPubsub(answer: Element): boolean {
+  const info = findChild(answer, "query", NS.discoInfo);
+  if (info !== undefined) {
+    return childElements(info).some(
+      (child) => child.name === "identity" && attributeOf(child, "category") === "pubsub",
+    );
+  }
+  const items = findChild(answer, "query", NS.discoItems);
+  const node = items && attributeOf(items, "node");
+  return node !== undefined && node.split("#")[0] !== COMMANDS;
+}
+
+/** XEP-0050 §2.1: a node of the server's on accounts, too. */
+const COMMANDS = "http://jabber.org/protocol/commands";
