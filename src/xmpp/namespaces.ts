@@ -29,6 +29,8 @@ export const NS = {
   /** XEP-0030. */
   discoInfo: "http://jabber.org/protocol/disco#info",
   discoItems: "http://jabber.org/protocol/disco#items",
+  /** XEP-0050 §2. */
+  commands: "http://jabber.org/protocol/commands",
   /** XEP-0078 §3, §4: authentication before SASL, and its stream feature. */
   iqAuth: "jabber:iq:auth",
   iqAuthFeature: "http://jabber.org/features/iq-auth",
@@ -57,6 +59,8 @@ export const NS = {
   /** XEP-0355 §7.2.4 and §7.2.5: not namespaces of requests, but names under which the rest of discovery is delegated. */
   delegationBareDiscoInfo: "urn:xmpp:delegation:2:bare:disco#info:*",
   delegationBareDiscoItems: "urn:xmpp:delegation:2:bare:disco#items:*",
+  /** XEP-0355 §6: the command by which users see and revoke what they have delegated, and the FORM_TYPE of its form. */
+  delegationConfigure: "urn:xmpp:delegation:2#configure",
   /** XEP-0356 v0.4.1. */
   privilege: "urn:xmpp:privilege:2",
   /** XEP-0386: the namespace of the current version, and one that is found in the wild. */

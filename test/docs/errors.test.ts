@@ -1,6 +1,12 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { breaches, wrapperRefusals } from "../../src/delegation/index.js";
+import {
+  breaches,
+  grantAnswerRefusals,
+  grantCommandRefusals,
+  grantRequestRefusals,
+  wrapperRefusals,
+} from "../../src/delegation/index.js";
 import { refusals } from "../../src/rules/index.js";
 import { LINK_FAULTS, REQUEST_FAULTS } from "../../src/session/index.js";
 import { xmlFaults } from "../../src/xml/index.js";
@@ -52,6 +58,21 @@ test.each(Object.entries({ ...breaches, ...wrapperRefusals }))(
   },
 );
 
+test.each(Object.entries({ ...grantRequestRefusals, ...grantAnswerRefusals }))(
+  "docs/errors.md explains the refusal of client mode %s",
+  (code, { condition, source, meaning }) => {
+    expect(documented(code).slice(1)).toEqual([`\`${condition}\``, source, meaning]);
+  },
+);
+
+test.each(Object.entries(grantCommandRefusals))(
+  "docs/errors.md explains the refusal of a command %s",
+  (code, { condition, application, source, meaning }) => {
+    const beside = application === undefined ? "none" : `\`${application}\``;
+    expect(documented(code).slice(1)).toEqual([`\`${condition}\``, beside, source, meaning]);
+  },
+);
+
 test("docs/errors.md lists no code that the source does not have", () => {
   const known = new Set([
     ...xml.map(({ code }): string => code),
@@ -60,6 +81,7 @@ test("docs/errors.md lists no code that the source does not have", () => {
     ...Object.keys(refusals),
     ...Object.keys(breaches),
     ...Object.keys(wrapperRefusals),
+    ...Object.keys({ ...grantRequestRefusals, ...grantAnswerRefusals, ...grantCommandRefusals }),
   ]);
   expect(rows.map(([code]) => code?.slice(1, -1)).filter((code) => !known.has(code ?? ""))).toEqual([]);
 });
