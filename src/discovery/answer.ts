@@ -16,7 +16,7 @@ export interface NestedNamespace {
 export const answerRefusals = {
   "delegation-protocol": "the delegation protocol itself, which is the server's to announce (XEP-0355 §7.1, §8)",
   "other-entity": "what belongs to a namespace that another entity manages (XEP-0355 §7.2.1)",
-  "form-without-type": "a form whose FORM_TYPE is missing, not hidden or contradictory (XEP-0068 §4, XEP-0128 §2)",
+  "form-without-type": "a form whose FORM_TYPE is missing, not hidden or contradictory (XEP-0068 §4.3, XEP-0128 §2)",
 } as const;
 
 export type AnswerRefusal = keyof typeof answerRefusals;

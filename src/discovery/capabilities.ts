@@ -1,6 +1,6 @@
 import { type DiscoForm, type DiscoInfo, isComplete } from "./info.js";
 import { fieldsOf, isTable, ownFieldsOf } from "./form.js";
-import { hashed } from "./hashing.js";
+import { hashed, hashNames } from "./hashing.js";
 
 /**
  * The string that XEP-0115 hashes.
@@ -31,8 +31,10 @@ function formFactors(form: DiscoForm): readonly string[] {
 
 /** The `ver` of XEP-0115 §5.1; undefined without a verification string or such a hash function. */
 export function capabilitiesVer(info: DiscoInfo, algorithm: string): string | undefined {
-  const text = verificationString(info);
-  return text === undefined ? undefined : hashed(algorithm, Buffer.from(text));
+  return once(info, `ver ${algorithm}`, algorithm, () => {
+    const text = verificationString(info);
+    return text === undefined ? undefined : Buffer.from(text);
+  });
 }
 
 /**
@@ -67,9 +69,26 @@ export function hashInput(info: DiscoInfo, reading: LanguageReading = "inherited
 }
 
 /** The hash of XEP-0390 §4.2; undefined without an input or such a hash function. */
-export function capabilitiesHash(info: DiscoInfo, algorithm: string, reading?: LanguageReading): string | undefined {
-  const input = hashInput(info, reading);
-  return input === undefined ? undefined : hashed(algorithm, input);
+export function capabilitiesHash(
+  info: DiscoInfo,
+  algorithm: string,
+  reading: LanguageReading = "inherited",
+): string | undefined {
+  return once(info, `${reading} ${algorithm}`, algorithm, () => hashInput(info, reading));
+}
+
+/** The same few answers stand behind the stream features of each login; sorting them costs more than all else there. */
+const computed = new WeakMap<DiscoInfo, Map<string, string | undefined>>();
+
+function once(info: DiscoInfo, key: string, algorithm: string, input: () => Buffer | undefined): string | undefined {
+  if (!hashNames.includes(algorithm)) return undefined;
+  let hashes = computed.get(info);
+  if (hashes === undefined) computed.set(info, (hashes = new Map()));
+  if (!hashes.has(key)) {
+    const octets = input();
+    hashes.set(key, octets && hashed(algorithm, octets));
+  }
+  return hashes.get(key);
 }
 
 // XEP-0390 §4.1, from the innermost out; none of them can stand in XML 1.0.

@@ -7,7 +7,7 @@ export interface DiscoForm {
   /** The first value of FORM_TYPE; undefined without one. */
   readonly formType: string | undefined;
   /**
-   * How FORM_TYPE says what it says. `hidden`: as XEP-0068 §4 demands. `open`: in a field that is not hidden. `none`: not
+   * How FORM_TYPE says what it says. `hidden`: as XEP-0068 §4.2 demands. `open`: in a field that is not hidden. `none`: not
    * at all. `contradictory`: with several values.
    */
   readonly typing: "hidden" | "open" | "none" | "contradictory";

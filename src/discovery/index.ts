@@ -9,7 +9,7 @@
  *
  * Relies on XEP-0030 v2.5, XEP-0068 v1.3, XEP-0115 v1.6, XEP-0128 v1.0, XEP-0300 v1.0, XEP-0355 v0.5, XEP-0390 v0.3.
  */
-export { answerForNamespace } from "./answer.js";
+export { answerForNamespace, answerRefusals } from "./answer.js";
 export type { AnswerRefusal, AnswerRefusals, Contribution, NestedNamespace } from "./answer.js";
 export { matches, rewriteCapabilities } from "./advertised.js";
 export type { CapabilitiesOutcome, CapabilitiesRemoval } from "./advertised.js";

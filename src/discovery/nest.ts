@@ -3,7 +3,7 @@ import { NS } from "../xmpp/index.js";
 import { answerForNamespace, type NestedNamespace } from "./answer.js";
 import { ownerOf } from "./belonging.js";
 import { readForm } from "./form.js";
-import { type Identity, identityKey, languageOf, partOf, writeFeature, writeIdentity } from "./info.js";
+import { type Identity, identityKey, type Part, languageOf, partOf, writeFeature, writeIdentity } from "./info.js";
 
 export interface NestOptions {
   /** Whether the answer is that of the served domain, which alone announces namespace delegation (XEP-0355 §7.1). */
@@ -24,12 +24,13 @@ export interface NestOptions {
  *         asked.
  *         Where an entity names an identity or a FORM_TYPE that stands there already and is not its own, the first wins:
  *         the server, then `delegated` in order.
+ *         `delegated` is a value: when an answer comes in, another array is given.
  * Returns whether anything changed; otherwise the bytes as received may go on. Doing it again changes nothing.
+ * Cost    one pass; a comparison with each delegated namespace for each feature of the server.
  * Source  XEP-0355 §7.1, §7.2.1 to §7.2.3; XEP-0115 §5.4; XEP-0030 §3.1; protocol.md D50, D52, D54, D56.
  */
 export function nest(query: Element, delegated: readonly NestedNamespace[], options: NestOptions): boolean {
-  const additions = additionsOf(delegated, options);
-  const replaced = new Set(delegated.flatMap(({ identities }) => identities));
+  const additions = additionsOf(delegated);
   const seen = new Seen(languageOf(query) ?? options.lang);
   const kept: (Element | string)[] = [];
   let [behindIdentities, behindFeatures] = [0, 0];
@@ -39,14 +40,18 @@ export function nest(query: Element, delegated: readonly NestedNamespace[], opti
       kept.push(child);
       continue;
     }
-    if (!staysOf(child, delegated, replaced, additions, seen)) continue;
+    const part = partOf(child);
+    if (!stays(part, child, delegated, additions, seen)) continue;
     kept.push(child);
-    const { kind } = partOf(child);
+    const { kind } = part;
     if (kind === "identity") behindIdentities = kept.length;
     if (kind === "identity" || kind === "feature") behindFeatures = kept.length;
   }
   const identities = additions.identities.filter((identity) => seen.isNewKind(identity)).map(writeIdentity);
-  const features = additions.features.filter((feature) => seen.isNewFeature(feature)).map(writeFeature);
+  const announced = options.announce ? [NS.delegation] : [];
+  const features = [...announced, ...additions.features]
+    .filter((feature) => seen.isNewFeature(feature))
+    .map(writeFeature);
   const forms = [...additions.forms].filter(([formType]) => seen.isNewForm(formType)).map(([, form]) => copyOf(form));
 
   const removed = kept.length !== query.children.length;
@@ -68,49 +73,56 @@ export function nest(query: Element, delegated: readonly NestedNamespace[], opti
 interface Additions {
   readonly identities: readonly Identity[];
   readonly identityKeys: ReadonlySet<string>;
-  readonly features: readonly string[];
-  readonly featureNames: ReadonlySet<string>;
+  readonly features: ReadonlySet<string>;
   readonly forms: ReadonlyMap<string, Element>;
+  /** The server's identities that are replaced, `category/type`. */
+  readonly replaced: ReadonlySet<string>;
 }
 
-function additionsOf(delegated: readonly NestedNamespace[], { announce }: NestOptions): Additions {
+/** Each client asks when it logs in, and all are given the same: worked out once for each array of delegations. */
+const known = new WeakMap<readonly NestedNamespace[], Additions>();
+
+function additionsOf(delegated: readonly NestedNamespace[]): Additions {
+  const before = known.get(delegated);
+  if (before !== undefined) return before;
   const answers = delegated.map((one) => answerForNamespace(one, delegated));
   const identities = answers.flatMap((answer) => answer.identities);
-  const features = [...(announce ? [NS.delegation] : []), ...answers.flatMap((answer) => answer.features)];
   const forms = new Map<string, Element>();
   for (const { formType, element } of answers.flatMap((answer) => answer.forms)) {
     if (formType !== undefined && !forms.has(formType)) forms.set(formType, element);
   }
-  return {
+  const additions = {
     identities,
     identityKeys: new Set(identities.map(identityKey)),
-    features,
-    featureNames: new Set(features),
+    features: new Set(answers.flatMap((answer) => answer.features)),
     forms,
+    replaced: new Set(delegated.flatMap((one) => one.identities)),
   };
+  known.set(delegated, additions);
+  return additions;
 }
 
 /** Whether a child of the server's answer remains. */
-function staysOf(
+function stays(
+  part: Part,
   child: Element,
   delegated: readonly NestedNamespace[],
-  replaced: ReadonlySet<string>,
   additions: Additions,
   seen: Seen,
 ): boolean {
-  const part = partOf(child);
   switch (part.kind) {
     case "feature": {
       const { name } = part;
       if (name === undefined) return true;
-      const isReplaced = ownerOf(name, delegated) !== undefined && !additions.featureNames.has(name);
+      const isReplaced = ownerOf(name, delegated) !== undefined && !additions.features.has(name);
       return !isReplaced && seen.isNewFeature(name);
     }
     case "identity": {
       const { identity } = part;
       if (identity === undefined) return true;
       const isReplaced =
-        replaced.has(`${identity.category}/${identity.type}`) && !additions.identityKeys.has(identityKey(identity));
+        additions.replaced.has(`${identity.category}/${identity.type}`) &&
+        !additions.identityKeys.has(identityKey(identity));
       return !isReplaced && seen.isNewIdentity(identity);
     }
     case "form": {

@@ -120,7 +120,7 @@ describe("a hash of the server's", () => {
     });
   });
 
-  test("is removed in the form before XEP-0115 v1.4, and where it says nothing (XEP-0115 §12)", () => {
+  test("is removed in the form before XEP-0115 v1.4, and where it says nothing (XEP-0115 §13)", () => {
     const caps = "xmlns='http://jabber.org/protocol/caps'";
     expect(rewritten(`<c ${caps} node='${NODE}' ver='0.9' ext='rn'/>`)).toMatchObject({
       removed: ["legacy"],
@@ -134,7 +134,7 @@ describe("a hash of the server's", () => {
     expect(rewritten(hashes())).toMatchObject({ removed: ["legacy"], left: "" });
   });
 
-  test("is each judged by itself when there are several (XEP-0390 §6.2)", () => {
+  test("is each judged by itself when there are several (XEP-0390 §7.2)", () => {
     const each = rewritten(c("AAAA") + c() + hashes(hash("sha-256")));
     expect(each.removed).toEqual(["not-verified"]);
     expect(each.nodes).toHaveLength(2);

@@ -76,7 +76,7 @@ describe("an answer to disco#info that is read", () => {
     expect(read.leftOut.beyondLimits).toBe(1);
   });
 
-  test("tells how a form says its FORM_TYPE (XEP-0068 §4)", () => {
+  test("tells how a form says its FORM_TYPE (XEP-0068 §4.3)", () => {
     const typing = (field: string) => info(`<x xmlns='jabber:x:data' type='result'>${field}</x>`).forms[0]?.typing;
     const value = (text: string) => `<value>${text}</value>`;
     expect(typing("")).toBe("none");

@@ -117,7 +117,7 @@ describe("identities", () => {
     expect(nested(`${SERVER}<identity category='pubsub' type='service'/>`, [one])).toContain("type='service'");
   });
 
-  test("that the entity adds stand behind those of the server, before the features (XEP-0030 §10)", () => {
+  test("that the entity adds stand behind those of the server, before the features (XEP-0030 §11.1)", () => {
     expect(nested(features("urn:a"), [delegation(PUBSUB, PEP)])).toBe(`${PEP}${features("urn:a")}`);
     expect(nested(`${SERVER}${features("urn:a")}`, [delegation(PUBSUB, PEP)])).toBe(
       `${SERVER}${PEP}${features("urn:a")}`,
@@ -176,7 +176,7 @@ describe("forms", () => {
     expect(nested("", [first, second])).toBe(form("urn:x", field("1")));
   });
 
-  test("without a FORM_TYPE, or with one that is open or contradictory, are not added (XEP-0068 §4, XEP-0128 §2)", () => {
+  test("without a FORM_TYPE, or with one that is open or contradictory, are not added (XEP-0068 §4.3, XEP-0128 §2)", () => {
     const untyped = "<x xmlns='jabber:x:data' type='result'><field var='a'><value>1</value></field></x>";
     const twice = `<field var='FORM_TYPE' type='hidden'><value>urn:y</value></field>`;
     const one = delegation(PUBSUB, untyped + form("urn:x", "", "text-single") + form("urn:z", twice));
