@@ -1,5 +1,6 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import type { Certificate } from "./certificate.js";
 import { findProgram, freePort, Peer, temporaryFolder } from "./peer.js";
 
@@ -40,6 +41,9 @@ export interface Prosody {
 /** Where Debian's prosody-modules puts its modules. */
 export const prosodyModules = "/usr/lib/prosody/modules/mod_delegation/mod_delegation.lua";
 
+/** Ours: what makes modules of Prosody's community run on the version that Debian has. */
+const ownModules = fileURLToPath(new URL("prosody-modules", import.meta.url));
+
 const modules =
   "roster saslauth disco ping pep mam smacks blocklist version carbons private vcard4 vcard_legacy time".split(" ");
 
@@ -79,7 +83,7 @@ function configuration(
     `pidfile = ${lua(join(folder, "prosody.pid"))}`,
     `data_path = ${lua(folder)}`,
     `certificates = ${lua(folder)}`,
-    `plugin_paths = { "/usr/lib/prosody/modules" }`,
+    `plugin_paths = ${luaList([ownModules, "/usr/lib/prosody/modules"])}`,
     `interfaces = { "127.0.0.1" }`,
     `component_interfaces = { "127.0.0.1" }`,
     `c2s_ports = { ${String(c2sPort)} }`,
