@@ -12,6 +12,8 @@ export const NS = {
   streamErrors: "urn:ietf:params:xml:ns:xmpp-streams",
   /** RFC 6120 §8.3.2. */
   stanzaErrors: "urn:ietf:params:xml:ns:xmpp-stanzas",
+  /** RFC 7395 §3.3.1: `<open/>` and `<close/>` over WebSocket. */
+  framing: "urn:ietf:params:xml:ns:xmpp-framing",
   /** RFC 6120 §5.4. */
   tls: "urn:ietf:params:xml:ns:xmpp-tls",
   /** RFC 6120 §6.4. */
