@@ -8,6 +8,7 @@
  * 5. No protocol knowledge: the machine decides, the link performs, in order.
  */
 export { Link, type CountingMachine, type LinkOrigin, type LinkSurroundings, type LinkTimeouts } from "./link.js";
+export type { Carrier, SocketEvents } from "./leg-socket.js";
 export { Links } from "./links.js";
 export {
   endsOfOpened,
@@ -19,6 +20,7 @@ export {
   type ProxyVersion,
 } from "./proxy-header.js";
 export { ListenerCounters, RelayMetrics, nearLeg, type FrameCounts, type Refusal } from "./counters.js";
+export { roomBytes } from "./room.js";
 export { Turns } from "./turn.js";
 export { isTrusted, tlsClientOptions, upstream, type Upstream } from "./upstream.js";
-export { keepAliveMs } from "./open-socket.js";
+export { keepAliveMs, wrapAsServer } from "./open-socket.js";

@@ -1,7 +1,9 @@
-import type { Socket } from "node:net";
+import { Socket } from "node:net";
 import { TLSSocket, type TLSSocketOptions } from "node:tls";
 import type { LegClosed, LegName } from "../session/index.js";
+import { UsageError } from "../xmpp/index.js";
 import type { LegOwner } from "./leg-owner.js";
+import { listen, onConnect, onError, stopReading, unlisten, type LegSocket, type SocketEvents } from "./leg-socket.js";
 import { openSocket, sentName, wrapAsClient, wrapAsServer, type Reader } from "./open-socket.js";
 import { verdicts, type Phase } from "./phase.js";
 import { endsOfAccepted, type ConnectionEnds } from "./proxy-header.js";
@@ -14,16 +16,10 @@ import { isTrusted, type Upstream } from "./upstream.js";
 // It guarantees: bytes leave in the order in which they were sent; a leg that accepts nothing is found and ended; no
 // error of a socket becomes an exception; after `legClosed` nothing of the leg is left, neither a socket nor a timer.
 //
-// Memory decides the way chosen: a proxy mostly holds idle connections. Listeners are shared functions that find their
-// leg by a property of the socket, so a connection makes no closures; nothing is buffered here but the first piece of
-// a turn. Rejected: `pipe()`, which costs four kilobytes a pair and knows one reason to pause only.
+// Memory decides the way chosen: a proxy mostly holds idle connections. A connection makes no closures (`leg-socket.ts`);
+// nothing is buffered here but the first piece of a turn. Rejected: `pipe()`, which costs four kilobytes a pair and knows one reason to pause only.
 
-const legOf = Symbol("leg");
-interface LegSocket extends Socket {
-  [legOf]?: Leg | undefined;
-}
-
-export class Leg implements Flushable, Reader {
+export class Leg implements Flushable, Reader, SocketEvents {
   readonly name: LegName;
   readonly #owner: LegOwner;
   #socket: LegSocket;
@@ -40,35 +36,31 @@ export class Leg implements Flushable, Reader {
   /** Bytes that had left when the deadline was set. */
   #acceptedBytes = 0;
 
-  private constructor(name: LegName, owner: LegOwner, phase: Phase, open: (leg: Leg) => Socket) {
+  private constructor(name: LegName, owner: LegOwner, phase: Phase, open: (leg: Leg) => LegSocket) {
     this.name = name;
     this.#owner = owner;
     this.#phase = phase;
     this.#socket = open(this);
   }
 
-  /** Takes over a socket that a listener accepted with `allowHalfOpen`. Reading begins at once. */
-  static accepted(name: LegName, owner: LegOwner, socket: Socket): Leg {
+  /** Takes over a socket that a listener accepted with `allowHalfOpen`, or what is as one. Reading begins at once. */
+  static accepted(name: LegName, owner: LegOwner, socket: LegSocket): Leg {
     const leg = new Leg(name, owner, "open", () => socket);
-    leg.#listen();
+    listen(socket, leg);
     return leg;
   }
 
   /** Opens a connection; `legConnected` or `legClosed` follows. Bytes may be sent at once; `preface` goes before TLS. */
   static connecting(name: LegName, owner: LegOwner, upstream: Upstream, preface?: Uint8Array): Leg {
-    let isFlowing = true;
     const isReaching = preface !== undefined && upstream.tls === "direct";
-    const leg = new Leg(name, owner, isReaching ? "reaching" : "connecting", (self) => {
-      const opening = openSocket(upstream, self, preface);
-      ({ isFlowing } = opening);
-      return opening.socket;
+    return new Leg(name, owner, isReaching ? "reaching" : "connecting", (leg) => {
+      const { socket, isFlowing } = openSocket(upstream, leg, preface);
+      listen(socket, leg, isFlowing);
+      if (socket instanceof TLSSocket) leg.#whenTrusted(socket, upstream, onConnect);
+      else if (isReaching) socket.once("connect", () => leg.#reached(upstream, socket));
+      else socket.once("connect", onConnect);
+      return socket;
     });
-    leg.#listen(isFlowing);
-    const socket = leg.#socket;
-    if (socket instanceof TLSSocket) leg.#whenTrusted(socket, upstream, onConnect);
-    else if (isReaching) socket.once("connect", () => leg.#reached(upstream));
-    else socket.once("connect", onConnect);
-    return leg;
   }
 
   /** Bytes that were sent and have not left this process. */
@@ -209,19 +201,18 @@ export class Leg implements Flushable, Reader {
    * given to the handshake, which takes them for what they claim to be or fails.
    */
   secure(side: { readonly server: TLSSocketOptions } | { readonly client: Upstream }): void {
+    const plain = this.#socket;
     if (this.#phase !== "open") return;
+    if (!(plain instanceof Socket)) throw new UsageError("what is no socket has no TLS of its own");
     this.flush();
     this.#phase = "securing";
-    const plain = this.#socket;
-    plain.pause();
-    plain.off("data", onData);
-    if (plain.writableLength === 0) this.#wrap(side);
+    stopReading(plain);
+    if (plain.writableLength === 0) this.#wrap(plain, side);
     // Written behind everything else: our last words in clear must be out before the first byte of TLS.
-    else plain.write("", () => this.#wrap(side));
+    else plain.write("", () => this.#wrap(plain, side));
   }
 
-  #wrap(side: { readonly server: TLSSocketOptions } | { readonly client: Upstream }): void {
-    const plain = this.#socket;
+  #wrap(plain: Socket, side: { readonly server: TLSSocketOptions } | { readonly client: Upstream }): void {
     if (this.#phase !== "securing" || plain.destroyed) return;
     if ("server" in side) {
       const socket = this.#replace(() => wrapAsServer(plain, side.server));
@@ -236,8 +227,7 @@ export class Leg implements Flushable, Reader {
   }
 
   /** The preface is out; from here on it is as if TLS had connected by itself. */
-  #reached(upstream: Upstream): void {
-    const plain = this.#socket;
+  #reached(upstream: Upstream, plain: Socket): void {
     if (this.#phase !== "reaching" || plain.destroyed) return;
     this.#phase = "connecting";
     const socket = this.#replace(() => wrapAsClient(plain, upstream));
@@ -247,15 +237,14 @@ export class Leg implements Flushable, Reader {
   }
 
   #replace(wrap: () => TLSSocket): TLSSocket {
-    this.#unlisten();
-    this.#socket.on("error", ignoreError); // the new socket reports it
+    unlisten(this.#socket);
     const socket = wrap();
     this.#socket = socket;
-    this.#listen();
+    listen(socket, this);
     return socket;
   }
 
-  #whenTrusted(socket: TLSSocket, upstream: Upstream, go: (this: LegSocket) => void): void {
+  #whenTrusted(socket: TLSSocket, upstream: Upstream, go: (this: TLSSocket) => void): void {
     socket.once("secureConnect", () => {
       if (isTrusted(socket, upstream)) go.call(socket);
       else this.failed(new Error("the certificate is not the pinned one"));
@@ -267,20 +256,6 @@ export class Leg implements Flushable, Reader {
     this.#phase = "open";
     if (this.#pauses !== 0) socket.pause();
     this.#owner.legSecured(this, this.name === "server" ? undefined : sentName(socket));
-  }
-
-  /** `flowing` is false for a socket whose bytes come by `onread`. */
-  #listen(flowing = true): void {
-    const socket = this.#socket;
-    socket[legOf] = this;
-    socket.on("end", onEnd).on("drain", onDrain).on("error", onError).on("close", onClose);
-    if (flowing) socket.on("data", onData);
-  }
-
-  #unlisten(): void {
-    const socket = this.#socket;
-    socket[legOf] = undefined;
-    socket.off("end", onEnd).off("drain", onDrain).off("error", onError).off("close", onClose).off("data", onData);
   }
 
   received(chunk: Buffer): void {
@@ -330,8 +305,7 @@ export class Leg implements Flushable, Reader {
     this.#phase = "gone";
     this.#held = undefined;
     this.#forgetDeadline();
-    this.#unlisten();
-    this.#socket.on("error", ignoreError);
+    unlisten(this.#socket);
     this.#owner.legClosed(this, this.#verdict ?? otherwise);
   }
 
@@ -366,34 +340,6 @@ export class Leg implements Flushable, Reader {
   }
 }
 
-function onData(this: LegSocket, chunk: Buffer): void {
-  this[legOf]?.received(chunk);
-}
-
-function onConnect(this: LegSocket): void {
-  this[legOf]?.connected();
-}
-
-function onEnd(this: LegSocket): void {
-  this[legOf]?.ended();
-}
-
-function onDrain(this: LegSocket): void {
-  this[legOf]?.drained();
-}
-
-function onError(this: LegSocket, error: Error): void {
-  this[legOf]?.failed(error);
-}
-
-function onClose(this: LegSocket): void {
-  this[legOf]?.closed();
-}
-
 function onDeadline(leg: Leg): void {
   leg.deadlinePassed();
-}
-
-function ignoreError(): void {
-  // Whoever owned the socket has been told.
 }

@@ -1,4 +1,3 @@
-import type { Socket } from "node:net";
 import type { TLSSocketOptions } from "node:tls";
 import type { Logger } from "pino";
 import type {
@@ -10,9 +9,12 @@ import type {
   LinkTimer,
   Performer,
 } from "../session/index.js";
+import type { MessageFault } from "../stream/index.js";
+import type { XmlFault } from "../xml/index.js";
 import { streamErrorConditions } from "../xmpp/index.js";
 import { nearLeg, type CountedLink, type FrameCounts, type ListenerCounters, type RelayMetrics } from "./counters.js";
 import type { LegOwner } from "./leg-owner.js";
+import type { LegSocket } from "./leg-socket.js";
 import { Leg } from "./leg.js";
 import { logLegFailure, logLinkEvent } from "./link-log.js";
 import { proxyHeader, type ConnectionEnds } from "./proxy-header.js";
@@ -85,7 +87,7 @@ export class Link implements Performer, LegOwner, CountedLink {
   #lastBytesAt = 0;
 
   /** Takes over `socket`, which is a client's own or, where `announced` says so, that of a proxy in front of us. */
-  constructor(socket: Socket, origin: LinkOrigin, surroundings: LinkSurroundings, announced?: ConnectionEnds) {
+  constructor(socket: LegSocket, origin: LinkOrigin, surroundings: LinkSurroundings, announced?: ConnectionEnds) {
     this.id = nextId();
     this.origin = origin;
     this.remoteAddress = announced?.source.address ?? socket.remoteAddress ?? "";
@@ -115,6 +117,13 @@ export class Link implements Performer, LegOwner, CountedLink {
   shutdown(): void {
     this.#surroundings.turns.begin(this);
     this.#machine.shutdown();
+    this.#surroundings.turns.end();
+  }
+
+  /** What the client sent cannot be made a stream; only over WebSocket. */
+  unreadable(fault: MessageFault | XmlFault): void {
+    this.#surroundings.turns.begin(this);
+    this.#machine.unreadable?.(fault);
     this.#surroundings.turns.end();
   }
 

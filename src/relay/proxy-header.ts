@@ -17,6 +17,14 @@ export interface ConnectionEnds {
   readonly destination: Endpoint;
 }
 
+/** What a socket knows of its ends. */
+interface AcceptedSocket {
+  readonly remoteAddress?: string | undefined;
+  readonly remotePort?: number | undefined;
+  readonly localAddress?: string | undefined;
+  readonly localPort?: number | undefined;
+}
+
 /** What every header of version 2 begins with (§2.2). */
 export const proxySignature = Buffer.from("\r\n\r\n\0\r\nQUIT\n", "latin1");
 
@@ -34,7 +42,7 @@ export function proxyHeader(version: ProxyVersion, ends: ConnectionEnds | undefi
 }
 
 /** The ends of a connection that was accepted; undefined once it is gone. */
-export function endsOfAccepted(socket: Socket): ConnectionEnds | undefined {
+export function endsOfAccepted(socket: AcceptedSocket): ConnectionEnds | undefined {
   return endsOf(socket.remoteAddress, socket.remotePort, socket.localAddress, socket.localPort);
 }
 

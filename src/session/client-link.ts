@@ -1,4 +1,4 @@
-import type { StreamHeader } from "../stream/index.js";
+import type { MessageFault, StreamHeader } from "../stream/index.js";
 import {
   FEATURES_BEFORE_TLS,
   hasReadableNamespace,
@@ -190,6 +190,12 @@ export class ClientLink implements LinkMachine, LinkStats {
     this.#performer.report({ kind: "fault", leg: pump.from, code, condition, source, offset });
     if (this.#phase !== "open" && pump === this.#down) this.#serverUnreachable();
     else this.#teardown.fail(pump.from, condition, "xml_fault", { header: this.#ownHeader() });
+  }
+
+  unreadable(fault: MessageFault | XmlFault): void {
+    if (this.#teardown.hasEnded) return;
+    if (typeof fault === "string") this.#breach(fault);
+    else this.broken(this.#up, fault);
   }
 
   /** The stream of a client that is not secured yet: header, features, `<starttls/>`, and nothing else. */

@@ -131,6 +131,51 @@ export const LINK_FAULTS = {
     source: "XEP-0114 §3",
     meaning: "a component's stanza has no `to`",
   },
+  "message-binary": {
+    condition: "bad-format",
+    source: "RFC 7395 §3.2",
+    meaning: "a binary message over WebSocket",
+  },
+  "message-empty": {
+    condition: "not-well-formed",
+    source: "RFC 7395 §3.3.3",
+    meaning: "a message over WebSocket that holds nothing, or white space alone",
+  },
+  "message-text": {
+    condition: "bad-format",
+    source: "RFC 7395 §3.3.3",
+    meaning: "a message over WebSocket that does not begin with `<`",
+  },
+  "message-incomplete": {
+    condition: "not-well-formed",
+    source: "RFC 7395 §3.3.3",
+    meaning: "a message over WebSocket that holds a part of an element",
+  },
+  "message-crowded": {
+    condition: "not-well-formed",
+    source: "RFC 7395 §3.3.3",
+    meaning: "a message over WebSocket that holds more than one element",
+  },
+  "message-too-large": {
+    condition: "policy-violation",
+    source: "RFC 6120 §13.12",
+    meaning: "a message over WebSocket over the limit on stanzas; the connection is closed with code 1009",
+  },
+  "websocket-frame": {
+    condition: "bad-format",
+    source: "RFC 6455 §7.1.7",
+    meaning: "frames that break the WebSocket protocol; the connection is closed with the code of the breach",
+  },
+  "open-missing": {
+    condition: "invalid-namespace",
+    source: "RFC 7395 §3.3.2",
+    meaning: "the first message over WebSocket is no `<open/>`",
+  },
+  "open-content": {
+    condition: "bad-format",
+    source: "RFC 7395 §3.3.1",
+    meaning: "an `<open/>` that is not empty",
+  },
 } as const satisfies Readonly<Record<string, FaultEntry>>;
 
 export type LinkFaultCode = keyof typeof LINK_FAULTS;

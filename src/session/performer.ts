@@ -1,3 +1,6 @@
+import type { MessageFault } from "../stream/index.js";
+import type { XmlFault } from "../xml/index.js";
+
 /**
  * One end of a link. `server` is always our connection to the XMPP server. The other end is the `client` leg on a c2s
  * link and the `component` leg on a component link.
@@ -85,6 +88,8 @@ export interface LinkMachine {
   connected(): void;
   /** TLS stands on a leg. `serverName` is the SNI that the client sent, if any. */
   secured(leg: LegName, serverName?: string): void;
+  /** What the near leg's peer sent cannot be made a stream, e.g. a message with two elements (RFC 7395 §3.3.3). c2s links only. */
+  unreadable?(fault: MessageFault | XmlFault): void;
   timerExpired(timer: LinkTimer): void;
   /** Drain: end this link in an orderly way, with a stream error `system-shutdown` where it applies. */
   shutdown(): void;
