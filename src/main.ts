@@ -116,6 +116,7 @@ export class StreamProxy {
         links: this.#links,
         admission: this.#admission,
         certificates: this.#certificates,
+        limits: () => this.#limits,
         openMachine: (settings, performer) => this.#openMachine(settings, performer),
       },
       this.#metrics,
@@ -226,9 +227,9 @@ export class StreamProxy {
   }
 
   #openMachine(settings: ListenerSettings, performer: Performer): CountingMachine {
-    return settings.kind === "c2s"
-      ? this.#hub.openClientLink(performer, { tls: settings.tls })
-      : this.#hub.openComponentLink(performer);
+    if (settings.kind === "component") return this.#hub.openComponentLink(performer);
+    // Where a stream inside WebSocket begins, TLS has ended: here, or in front.
+    return this.#hub.openClientLink(performer, { tls: settings.kind === "c2s" ? settings.tls : "none" });
   }
 
   async #openAdmin({ admin }: Config): Promise<OpenAdmin | undefined> {

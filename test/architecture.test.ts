@@ -54,7 +54,7 @@ const table: Readonly<Record<string, Folder>> = {
   metrics: { rank: 3, folders: pureOnes, types: ["config"], node: ["node:perf_hooks"], packages: ["prom-client"] },
   log: { rank: 3, folders: pureOnes, types: ["config"], node: ["node:fs"], packages: ["pino"] },
   relay: { rank: 4, folders: [...pureOnes, ...shared], types: ["cluster"], node: ["node:*"], packages: ["pino"] },
-  listen: { rank: 4, folders: [...pureOnes, ...shared, "relay"], node: ["node:*"], packages: ["pino"] },
+  listen: { rank: 4, folders: [...pureOnes, ...shared, "relay"], node: ["node:*"], packages: ["pino", "ws"] },
   cluster: { rank: 4, folders: [...pureOnes, ...shared], node: ["node:*"], packages: ["pino"] },
   admin: { rank: 4, folders: [...pureOnes, ...shared], node: ["node:*"], packages: ["pino", "prom-client"] },
 };

@@ -94,12 +94,28 @@ export interface DelegationConfig {
   readonly identities: readonly string[];
 }
 
-export type ListenerConfig = ListenerPlaceConfig &
-  ListenerOptionsConfig &
-  (
-    | { readonly kind: "c2s"; readonly tls: "starttls" | "direct" | "none" }
-    | { readonly kind: "component"; readonly tls: "none" }
-  );
+export type ListenerConfig = ListenerPlaceConfig & ListenerOptionsConfig & ListenerKindConfig;
+
+/** What is served there, and how. */
+export type ListenerKindConfig =
+  | { readonly kind: "c2s"; readonly tls: "starttls" | "direct" | "none" }
+  | { readonly kind: "component"; readonly tls: "none" }
+  | WebSocketListenerConfig;
+
+/** WebSocket (RFC 7395), and beside it the host's metadata (XEP-0156). */
+export interface WebSocketListenerConfig {
+  readonly kind: "websocket";
+  readonly tls: "direct" | "none";
+  /** Begins with `/`. */
+  readonly path: string;
+  readonly hostMeta: boolean;
+  /** What the metadata names; `undefined`: made of the request's host and the listener. */
+  readonly publicUrl: string | undefined;
+  /** In lower case; `undefined`: scripts of every origin may connect. */
+  readonly origins: readonly string[] | undefined;
+  /** 0: never. */
+  readonly pingMs: number;
+}
 
 /** An address of our own, or the name of sockets that the service manager holds (sd_listen_fds(3)). */
 export type ListenerPlaceConfig =

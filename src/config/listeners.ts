@@ -1,5 +1,6 @@
+import type { z } from "zod";
 import { checkHost, isLoopback } from "./addresses.js";
-import type { AddressConfig, ListenerConfig } from "./config.js";
+import type { AddressConfig, ListenerConfig, ListenerKindConfig } from "./config.js";
 import type { ConfigDocument } from "./document.js";
 import { checkTwin, overlapping, provePlace } from "./listener-place.js";
 import { proveNetworks } from "./networks.js";
@@ -32,17 +33,17 @@ export function proveListeners(
       proxyProtocol === undefined
         ? undefined
         : proveNetworks(document, [...path, "proxyProtocol", "from"], proxyProtocol.from);
-    listeners.push({ ...place, ...rest, proxyProtocol: from === undefined ? undefined : { from } });
+    listeners.push({ ...place, ...meant(rest), proxyProtocol: from === undefined ? undefined : { from } });
   }
   if (
     listeners.length > 0 &&
     listeners.length === asList(raw).length &&
-    !listeners.some(({ kind }) => kind === "c2s")
+    listeners.every(({ kind }) => kind === "component")
   ) {
     document.complain(at, {
       severity: "warning",
       code: "no-client-listener",
-      message: "No listener has kind: c2s, so no client can connect.",
+      message: "No listener has kind: c2s or websocket, so no client can connect.",
     });
   }
   return listeners;
@@ -75,15 +76,29 @@ export function proveAdmin(
   return admin;
 }
 
+type Written<Listener = z.output<typeof listenerSchema>> = Listener extends unknown
+  ? Omit<Listener, "host" | "port" | "socket" | "proxyProtocol">
+  : never;
+
+function meant(listener: Written): ListenerKindConfig {
+  if (listener.kind !== "websocket") return listener;
+  const { ping: pingMs, publicUrl, origins, ...rest } = listener;
+  // RFC 6454 §4: scheme and host of an origin are in lower case, as browsers send them.
+  return { ...rest, pingMs, publicUrl, origins: origins?.map((origin) => origin.toLowerCase()) };
+}
+
 type Exposed = Pick<ListenerConfig, "kind" | "tls"> & Pick<AddressConfig, "host">;
 
 function checkExposure(document: ConfigDocument, at: DocumentPath, listener: Exposed): void {
   if (listener.tls !== "none" || isLoopback(listener.host)) return;
-  if (listener.kind === "c2s") {
+  if (listener.kind !== "component") {
     document.complain([...at, "tls"], {
       code: "cleartext-listener",
       message: `Clients may be served without TLS on a loopback address only, not on ${listener.host}.`,
-      hint: "Use tls: starttls or tls: direct, or host: 127.0.0.1.",
+      hint:
+        listener.kind === "c2s"
+          ? "Use tls: starttls or tls: direct, or host: 127.0.0.1."
+          : "Use tls: direct, or host: 127.0.0.1.",
     });
   } else {
     document.complain([...at, "host"], {

@@ -52,6 +52,12 @@ const proxyProtocol = about(
   },
 );
 
+/** RFC 3986 §3.3, without escapes, queries and fragments. */
+const urlPath = /^\/[A-Za-z0-9._~!$&'()*+,;=:@/-]*$/;
+const webSocketUrl = /^wss?:\/\/[^\s/?#]+\/[^\s#]*$/;
+/** RFC 6454 §6.2. */
+const webOrigin = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/[^\s/?#]+$/;
+
 export const clientListenerSchema = z.strictObject({
   kind: about(z.literal("c2s"), { about: "`c2s`: clients connect here (RFC 6120).", example: "c2s" }),
   host: listenerHost,
@@ -80,7 +86,54 @@ export const componentListenerSchema = z.strictObject({
   proxyProtocol,
 });
 
-export const listenerSchema = z.discriminatedUnion("kind", [clientListenerSchema, componentListenerSchema]);
+export const websocketListenerSchema = z.strictObject({
+  kind: about(z.literal("websocket"), {
+    about: "`websocket`: clients connect here over WebSocket (RFC 7395).",
+    example: "websocket",
+  }),
+  host: listenerHost,
+  port: listenerPort,
+  socket: listenerSocket,
+  tls: about(z.enum(["none", "direct"]), {
+    about: "`direct`: `wss`; `none`: in clear, on a loopback address only, for tests or where TLS ends in front.",
+    example: "direct",
+  }),
+  path: about(z.string().regex(urlPath).max(255).default("/xmpp-websocket"), {
+    about: "Where the WebSocket is; other paths are answered with 404.",
+    example: "/ws",
+  }),
+  hostMeta: about(z.boolean().default(true), {
+    about:
+      "Whether `/.well-known/host-meta` and `host-meta.json` (XEP-0156) are answered on this port, for hosts that are served domains.",
+    example: false,
+  }),
+  publicUrl: about(z.string().regex(webSocketUrl).max(2_048).optional(), {
+    about: "The address of the WebSocket that `hostMeta` names, whichever host is asked for.",
+    example: "wss://chat.capulet.lit/xmpp-websocket",
+    absent:
+      "`wss` with the host asked for, `path`, and the port that the connection came to; 443 where TLS ends in front and no PROXY header names another",
+  }),
+  origins: about(z.array(z.string().regex(webOrigin).max(300)).min(1).max(256).optional(), {
+    about: "Web origins whose scripts may connect (RFC 6455 §10.2); programs that are no browsers name none, and may.",
+    example: ["https://chat.capulet.lit"],
+    absent: "scripts of every origin may connect",
+  }),
+  ping: duration({
+    about:
+      "A client that was silent for as long is sent a ping frame, and has as long to answer before it counts as lost; `0s` never. Keep it below the idle limit of proxies in front.",
+    least: "0s",
+    most: "1h",
+    fallback: "30s",
+    example: "45s",
+  }),
+  proxyProtocol,
+});
+
+export const listenerSchema = z.discriminatedUnion("kind", [
+  clientListenerSchema,
+  componentListenerSchema,
+  websocketListenerSchema,
+]);
 
 export const adminSchema = z.strictObject({
   host: about(host.default("127.0.0.1"), {

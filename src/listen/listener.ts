@@ -1,6 +1,6 @@
 import { createServer, type AddressInfo, type ListenOptions, type Server, type Socket } from "node:net";
 import { repeatable } from "../log/index.js";
-import type { Performer } from "../session/index.js";
+import type { LinkLimits, Performer } from "../session/index.js";
 import {
   keepAliveMs,
   Link,
@@ -18,6 +18,7 @@ import { AnnouncedSocket, type Announcement } from "./announced-socket.js";
 import type { Certificates } from "./certificates.js";
 import { ListenError } from "./listen-error.js";
 import { TrustedNetworks, type Network } from "./trusted-networks.js";
+import { WebSocketDoor } from "./websocket-door.js";
 
 /** How one address, or the sockets of one name, are served. */
 export type ListenerSettings = ListenerPlace & ListenerOptions;
@@ -27,9 +28,26 @@ export type ListenerPlace =
   | { readonly host: string; readonly port: number; readonly socket?: undefined }
   | { readonly socket: string; readonly host?: undefined; readonly port?: undefined };
 
-export interface ListenerOptions {
-  readonly kind: "c2s" | "component";
-  readonly tls: "starttls" | "direct" | "none";
+export type ListenerOptions = WithProxies &
+  (
+    | { readonly kind: "c2s" | "component"; readonly tls: "starttls" | "direct" | "none" }
+    | {
+        readonly kind: "websocket";
+        readonly tls: "direct" | "none";
+        /** Where the WebSocket is; begins with `/`. */
+        readonly path: string;
+        /** Whether the host's metadata is told (XEP-0156). */
+        readonly hostMeta: boolean;
+        /** The address that it names; undefined: made of the request's host and this listener. */
+        readonly publicUrl: string | undefined;
+        /** Whose scripts may connect, in lower case; undefined: everybody's. */
+        readonly origins: readonly string[] | undefined;
+        /** A client that said nothing for as long is asked whether it is there; 0: never. */
+        readonly pingMs: number;
+      }
+  );
+
+interface WithProxies {
   /** Every connection begins with a PROXY header, and comes from one of these networks. */
   readonly proxyProtocol?: { readonly from: readonly Network[] } | undefined;
 }
@@ -39,6 +57,8 @@ export interface ListenerParts {
   readonly links: Links;
   readonly admission: Admission;
   readonly certificates: Certificates;
+  /** Limits of now. */
+  limits(): LinkLimits;
   openMachine(settings: ListenerSettings, performer: Performer): CountingMachine;
 }
 
@@ -46,14 +66,18 @@ export interface ListenerParts {
 export class Listener {
   readonly #parts: ListenerParts;
   readonly #server: Server;
+  #settings: ListenerSettings;
   #origin: LinkOrigin;
   /** Who may say on whose behalf it connects; undefined: nobody has to. */
   #proxies: TrustedNetworks | undefined;
   /** Sockets whose PROXY header is being waited for. */
   readonly #announced = new Set<AnnouncedSocket>();
+  /** For connections that become links by way of WebSocket; made with the first. */
+  #door: WebSocketDoor | undefined;
 
   constructor(parts: ListenerParts, settings: ListenerSettings, counters: ListenerCounters) {
     this.#parts = parts;
+    this.#settings = settings;
     this.#origin = origin(parts, settings, counters);
     this.#proxies = proxiesOf(settings);
     this.#server = createServer(
@@ -105,6 +129,7 @@ export class Listener {
 
   /** Serves new connections in another way. */
   replace(settings: ListenerSettings, counters: ListenerCounters): void {
+    this.#settings = settings;
     this.#origin = origin(this.#parts, settings, counters);
     this.#proxies = proxiesOf(settings);
   }
@@ -117,6 +142,7 @@ export class Listener {
       this.#parts.admission.leave();
     }
     this.#announced.clear();
+    this.#door?.close();
   }
 
   #accept(socket: Socket): void {
@@ -127,7 +153,7 @@ export class Listener {
     if (remoteAddress === undefined) socket.on("error", ignoreError).destroy();
     else if (proxies === undefined) {
       const refusal = admission.enter(remoteAddress);
-      if (refusal === undefined) this.#begin(socket, this.#origin);
+      if (refusal === undefined) this.#begin(socket, this.#serving(), remoteAddress);
       else this.#refuse(socket, this.#origin, { refusal, remote: remoteAddress });
     } else {
       const refusal = proxies.has(remoteAddress) ? admission.enter() : "proxy_untrusted";
@@ -139,7 +165,8 @@ export class Listener {
   /** Until the header is there the connection is nobody's: it counts, but against no address. */
   #awaitHeader(socket: Socket, proxy: string): void {
     const { admission, surroundings } = this.#parts;
-    const origin = this.#origin;
+    const serving = this.#serving();
+    const { origin } = serving;
     const done = (announcement: Announcement): void => {
       this.#announced.delete(announced);
       if (announcement.kind !== "announced") {
@@ -152,7 +179,7 @@ export class Listener {
       const remote = ends?.source.address ?? proxy;
       const refusal = admission.identify(remote);
       if (refusal === undefined) {
-        this.#begin(socket, origin, ends);
+        this.#begin(socket, serving, remote, ends);
         return;
       }
       admission.leave();
@@ -162,16 +189,31 @@ export class Listener {
     this.#announced.add(announced);
   }
 
-  #begin(socket: Socket, origin: LinkOrigin, announced?: ConnectionEnds): void {
-    const { links, surroundings } = this.#parts;
-    links.add(new Link(socket, origin, surroundings, announced));
+  /** How a connection that comes now is served, whatever a reload says before it has begun. */
+  #serving(): Serving {
+    return { settings: this.#settings, origin: this.#origin };
   }
 
-  #refuse(
-    socket: Socket,
-    { counters }: LinkOrigin,
-    { refusal, remote }: { readonly refusal: Refusal; readonly remote: string },
-  ): void {
+  #begin(socket: Socket, { settings, origin }: Serving, remote: string, announced?: ConnectionEnds): void {
+    const { links, surroundings } = this.#parts;
+    if (settings.kind !== "websocket") {
+      links.add(new Link(socket, origin, surroundings, announced));
+      return;
+    }
+    this.#door ??= new WebSocketDoor({
+      ...this.#parts,
+      refused: (visit, refusal) => this.#count(visit.origin, { refusal, remote: visit.remote }),
+    });
+    this.#door.welcome({ socket, settings, origin, announced, remote });
+  }
+
+  #refuse(socket: Socket, origin: LinkOrigin, refused: Refused): void {
+    this.#count(origin, refused);
+    // Nothing was read but a header, so the peer sees an end, not a reset, and may try another address.
+    socket.on("error", ignoreError).destroy();
+  }
+
+  #count({ counters }: LinkOrigin, { refusal, remote }: Refused): void {
     const { log } = this.#parts.surroundings;
     counters.rejected.add(refusal);
     const line = { event: "rejected", listener: counters.name, reason: refusal, remote: unmapped(remote) };
@@ -179,9 +221,17 @@ export class Listener {
     // mend, and may come with every connection, from any address.
     if (!refusal.startsWith("proxy_")) log.debug(line, "rejected");
     else log.warn(repeatable(line, { as: [line.event, line.listener, refusal] }), proxyTexts[refusal] ?? "rejected");
-    // Nothing was read but a header, so the peer sees an end, not a reset, and may try another address.
-    socket.on("error", ignoreError).destroy();
   }
+}
+
+interface Serving {
+  readonly settings: ListenerSettings;
+  readonly origin: LinkOrigin;
+}
+
+interface Refused {
+  readonly refusal: Refusal;
+  readonly remote: string;
 }
 
 const proxyTexts: { readonly [refusal in Refusal]?: string } = {
@@ -197,9 +247,11 @@ function proxiesOf({ proxyProtocol }: ListenerSettings): TrustedNetworks | undef
 }
 
 function origin(parts: ListenerParts, settings: ListenerSettings, counters: ListenerCounters): LinkOrigin {
-  const { kind, tls } = settings;
+  const { kind } = settings;
+  // WebSocket is a way to a client's stream, and TLS is over when the stream begins.
+  const tls = kind === "websocket" ? "none" : settings.tls;
   return {
-    kind,
+    kind: linkKindOf(kind),
     tls,
     counters,
     tlsOptions: (domain) => (tls === "none" ? undefined : parts.certificates.tlsOptions(domain)),
@@ -209,6 +261,11 @@ function origin(parts: ListenerParts, settings: ListenerSettings, counters: List
       parts.links.remove(link);
     },
   };
+}
+
+/** What a listener of this kind makes of its connections. */
+export function linkKindOf(kind: ListenerSettings["kind"]): LinkOrigin["kind"] {
+  return kind === "component" ? "component" : "c2s";
 }
 
 function ignoreError(): void {

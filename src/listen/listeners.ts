@@ -3,11 +3,11 @@ import type { RelayMetrics } from "../relay/index.js";
 import { isLoopback } from "../config/index.js";
 import { InheritedSockets } from "./inherited-sockets.js";
 import { ListenError } from "./listen-error.js";
-import { Listener, type ListenerParts, type ListenerSettings } from "./listener.js";
+import { linkKindOf, Listener, type ListenerParts, type ListenerSettings } from "./listener.js";
 
 export interface ListeningAddress {
-  readonly kind: "c2s" | "component";
-  readonly tls: "starttls" | "direct" | "none";
+  readonly kind: ListenerSettings["kind"];
+  readonly tls: ListenerSettings["tls"];
   readonly host: string;
   readonly port: number;
 }
@@ -65,7 +65,7 @@ export class Listeners {
       const settings = wanted.get(key);
       if (settings === undefined) continue;
       entry.settings = settings;
-      const counters = this.#metrics.listener(settings.kind, listenerName(settings));
+      const counters = this.#metrics.listener(linkKindOf(settings.kind), listenerName(settings));
       for (const listener of entry.listeners) listener.replace(settings, counters);
     }
     for (const [key, entry] of opened) this.#open.set(key, entry);
@@ -97,7 +97,7 @@ export class Listeners {
   }
 
   async #openOne(settings: ListenerSettings): Promise<Entry> {
-    const counters = this.#metrics.listener(settings.kind, listenerName(settings));
+    const counters = this.#metrics.listener(linkKindOf(settings.kind), listenerName(settings));
     const { socket } = settings;
     if (socket === undefined) {
       const listener = new Listener(this.#parts, settings, counters);
@@ -149,7 +149,7 @@ function addressesFirst(
  * Errors  throws `ListenError`.
  */
 function checkClear({ kind, tls, socket }: ListenerSettings, listeners: readonly Listener[]): void {
-  if (socket === undefined || kind !== "c2s" || tls !== "none") return;
+  if (socket === undefined || kind === "component" || tls !== "none") return;
   const exposed = listeners.find(({ address }) => address !== undefined && !isLoopback(address.address));
   if (exposed !== undefined)
     throw ListenError.ofSocket(socket, "other machines reach it, and clients are served without TLS on loopback only");

@@ -16,6 +16,8 @@ export class ListenerCounters {
   opened = 0;
   readonly closed = new Tally<readonly [CloseReason]>();
   readonly rejected = new Tally<readonly [Refusal]>();
+  /** Requests for the host's metadata (XEP-0156), which are no connections of clients. */
+  readonly hostMeta = new Tally<readonly ["answered" | "unknown_host"]>();
   /** Frames of the links that are over. */
   readonly frames: FrameCounts = { up: noFrames(), down: noFrames() };
   /** Of the leg that was accepted, and of the server legs opened for it. */
@@ -66,7 +68,7 @@ export class ListenerCounters {
   }
 }
 
-/** Which limit keeps a connection out, or what is wrong with how it begins where a PROXY header must come first. */
+/** Which limit keeps a connection out, or what is wrong with how it begins: its PROXY header, or what comes before WebSocket. */
 export const refusals = [
   "connections",
   "connections_per_address",
@@ -75,6 +77,13 @@ export const refusals = [
   "proxy_malformed",
   "proxy_truncated",
   "proxy_timeout",
+  "tls_failed",
+  "http_timeout",
+  "http_malformed",
+  "http_not_found",
+  "websocket_malformed",
+  "websocket_origin",
+  "websocket_protocol",
 ] as const;
 export type Refusal = (typeof refusals)[number];
 
@@ -217,8 +226,18 @@ export class RelayMetrics {
     );
     families.counter(
       {
+        name: "caesura_host_meta_requests_total",
+        help: "Requests for the host's metadata (XEP-0156) by outcome",
+        labels: ["listener", "outcome"],
+      },
+      (sample) => {
+        for (const { name, hostMeta } of this.#listeners.values()) hostMeta.read(sample, name);
+      },
+    );
+    families.counter(
+      {
         name: "caesura_connections_rejected_total",
-        help: "Connections that a listener refused, by the limit that was reached or the fault of the PROXY header",
+        help: "Connections that a listener refused, by the limit that was reached, or the fault of the PROXY header or of the WebSocket handshake",
         labels: ["listener", "reason"],
       },
       (sample) => {

@@ -283,6 +283,9 @@ class Bench {
         links: this.links,
         admission: this.#admission,
         certificates,
+        limits: () => {
+          throw new Error("only WebSocket asks for them");
+        },
         openMachine: (_settings, performer) => new ScriptedMachine(performer, echo),
       },
       metrics,

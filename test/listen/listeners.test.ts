@@ -232,6 +232,9 @@ class Bench {
         links: this.links,
         admission: new Admission(limits),
         certificates: this.certificates,
+        limits: () => {
+          throw new Error("only WebSocket asks for them");
+        },
         openMachine: (_settings, performer) => new ScriptedMachine(performer, echo),
       },
       metrics,
