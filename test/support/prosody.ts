@@ -23,6 +23,8 @@ export interface ProsodyOptions {
   readonly delegations?: Readonly<Record<string, ProsodyDelegation>>;
   /** Modules besides the usual ones. */
   readonly modules?: readonly string[];
+  /** Usual modules that are left out. */
+  readonly without?: readonly string[];
   /** `internal_plain` when absent. */
   readonly authentication?: "internal_plain" | "anonymous";
   /** A text conference service (XEP-0045) of the server's own. */
@@ -92,7 +94,7 @@ function configuration(
     `legacy_ssl_ports = {}`,
     `http_ports = {}`,
     `https_ports = {}`,
-    `modules_enabled = ${luaList([...modules, ...(options.modules ?? []), ...delegation, ...(certificate === undefined ? [] : ["tls"])])}`,
+    `modules_enabled = ${luaList([...modules.filter((module) => options.without?.includes(module) !== true), ...(options.modules ?? []), ...delegation, ...(certificate === undefined ? [] : ["tls"])])}`,
     `modules_disabled = { "s2s" }`,
     `authentication = ${lua(options.authentication ?? "internal_plain")}`,
     `storage = "internal"`,

@@ -22,17 +22,15 @@ function written(element: Element, around: string | undefined, leniency: Lenienc
   const namespace = element.getNS() ?? "";
   const attributes = Object.entries(element.attrs)
     .filter(([name]) => name !== "xmlns" && !name.startsWith("xmlns:"))
+    .filter(([name]) => !(isTop && name === "id" && leniency.hasIdOfServer(element)))
     .map(([name, value]): [string, string] => [name, String(value)])
-    .map(([name, value]) =>
-      isTop && name === "id" && leniency.hasIdOfServer(element) ? [name, "(made)"] : [name, value],
-    )
-    .sort(([a = ""], [b = ""]) => (a < b ? -1 : 1));
+    .sort(([a], [b]) => (a < b ? -1 : 1));
   if (!isTop && namespace !== around) attributes.unshift(["xmlns", namespace]);
   const children = element.children
     .filter((child) => typeof child === "string" || !isErrorText(child))
     .map((child) => (typeof child === "string" ? escaped(child) : written(child, namespace, leniency, false)));
   if (leniency.isUnordered(element)) children.sort();
-  const start = [element.getName(), ...attributes.map(([name, value]) => `${name ?? ""}='${escaped(value ?? "")}'`)];
+  const start = [element.getName(), ...attributes.map(([name, value]) => `${name}='${escaped(value)}'`)];
   return children.length === 0
     ? `<${start.join(" ")}/>`
     : `<${start.join(" ")}>${children.join("")}</${element.getName()}>`;

@@ -3,37 +3,29 @@ import { cannotRun } from "../../support/peer.js";
 import { prosodyModules } from "../../support/prosody.js";
 import { entityJid, verseNs } from "../../support/scene.js";
 import { differences } from "../../support/transcript.js";
+import { specialNodes } from "./discovery.js";
 import { listed } from "./listed.js";
-import { type Conversation, conversations, echoJid, filteredNs } from "./requests.js";
-import { type Delegations, ours, reference, type Side, Stage } from "./stage.js";
+import { conversations, echoJid, filteredNs } from "./requests.js";
+import { ours, reference, type Setting, type Side, transcript } from "./stage.js";
 
 // The same conversations twice: with Prosody and mod_delegation of prosody-modules, and with Caesura in front of Prosody
 // without it. What clients and the managing entity see is the same, or the difference stands in
 // docs/comparison-with-mod-delegation.md, line for line and with its reason.
 
-const components = [entityJid, echoJid];
-const delegations: Delegations = {
-  [verseNs]: { jid: entityJid },
-  [filteredNs]: { jid: entityJid, filtering: ["node"] },
+const setting: Setting = {
+  components: [entityJid, echoJid],
+  delegations: {
+    [verseNs]: { jid: entityJid },
+    [filteredNs]: { jid: entityJid, filtering: ["node"] },
+  },
 };
-
-async function transcript(side: Side, { play }: Conversation): Promise<readonly string[]> {
-  const stage = new Stage(side);
-  try {
-    await play(stage);
-    await stage.settle();
-    return stage.transcript;
-  } finally {
-    await stage.clear();
-  }
-}
 
 describe.skipIf(cannotRun("prosody", "openssl", prosodyModules))("beside Prosody with mod_delegation", () => {
   let theirs: Side;
   let mine: Side;
   beforeAll(async () => {
-    theirs = await reference(components, delegations);
-    mine = await ours(components, delegations);
+    theirs = await reference(setting);
+    mine = await ours(setting);
   });
   afterAll(async () => {
     await theirs.stop();
@@ -50,6 +42,6 @@ describe.skipIf(cannotRun("prosody", "openssl", prosodyModules))("beside Prosody
 });
 
 test("docs/comparison-with-mod-delegation.md lists no conversation that is not played", () => {
-  const played = new Set(conversations.map(({ name }) => name));
+  const played = new Set([...conversations, ...specialNodes].map(({ name }) => name));
   expect([...listed.keys()].filter((heading) => !played.has(heading))).toEqual([]);
 });

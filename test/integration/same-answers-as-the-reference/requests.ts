@@ -16,7 +16,7 @@ const stanzasNs = "urn:ietf:params:xml:ns:xmpp-stanzas";
 const error = (condition: string): string => `<error type='cancel'><${condition} xmlns='${stanzasNs}'/></error>`;
 
 /** Juliet sends something, the entity behaves in some way. */
-function asks(name: string, stanza: string, behaviour: Behaviour = { payload: line }): Conversation {
+export function asks(name: string, stanza: string, behaviour: Behaviour = { payload: line }): Conversation {
   return {
     name,
     play: async (stage) => {

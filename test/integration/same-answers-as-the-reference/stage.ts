@@ -1,5 +1,5 @@
 import type { Element } from "ltx";
-import { connectComponent, login } from "../../support/login.js";
+import { connectComponent, login, passwords } from "../../support/login.js";
 import { ManagingEntity, type ReplyChanges, unwrap, type Wrapped } from "../../support/managing-entity.js";
 import { type ProsodyDelegation, startProsody } from "../../support/prosody.js";
 import { Scene, secret } from "../../support/scene.js";
@@ -14,13 +14,19 @@ export interface Side {
   readonly stop: () => Promise<void>;
 }
 
-export type Delegations = Readonly<Record<string, ProsodyDelegation>>;
+/** What both sides have in common. */
+export interface Setting {
+  readonly components: readonly string[];
+  readonly delegations: Readonly<Record<string, ProsodyDelegation>>;
+  /** Modules that neither Prosody has. */
+  readonly without?: readonly string[];
+}
 
-const users = { juliet: "r0m30", romeo: "jul13t" };
+const users = passwords;
 
 /** The reference. The modules are those of the server behind Caesura. */
-export async function reference(components: readonly string[], delegations: Delegations): Promise<Side> {
-  const prosody = await startProsody({ components: secrets(components), delegations, users });
+export async function reference({ components, delegations, without = [] }: Setting): Promise<Side> {
+  const prosody = await startProsody({ components: secrets(components), delegations, users, without });
   return {
     login: (user) => login({ port: prosody.c2sPort, user }),
     component: (jid) => connectComponent({ port: prosody.componentPort, jid, secret }),
@@ -28,11 +34,9 @@ export async function reference(components: readonly string[], delegations: Dele
   };
 }
 
-export async function ours(components: readonly string[], delegations: Delegations): Promise<Side> {
-  const scene = await Scene.withProsody(
-    { delegations: { ...delegations } },
-    { components: secrets(components), users },
-  );
+export async function ours({ components, delegations, without = [] }: Setting): Promise<Side> {
+  const server = { components: secrets(components), users, without };
+  const scene = await Scene.withProsody({ delegations: { ...delegations } }, server);
   return {
     login: (user) => login({ port: scene.caesura.ports.clear, user }),
     component: (jid) => connectComponent({ port: scene.caesura.ports.component, jid, secret }),
@@ -177,5 +181,22 @@ export class Stage {
       `<iq type='result' from='${String(attrs["to"])}' to='${String(attrs["from"])}' id='${String(attrs["id"])}'>` +
         `<query xmlns='${discoInfoNs}' node='${node}'>${content}</query></iq>`,
     );
+  }
+}
+
+/** What everybody receives when a conversation is played on a side. */
+export async function transcript(
+  side: Side,
+  { play }: { readonly play: (stage: Stage) => Promise<void> },
+  discoAnswers?: DiscoAnswers,
+): Promise<readonly string[]> {
+  const stage = new Stage(side);
+  if (discoAnswers !== undefined) stage.discoAnswers = discoAnswers;
+  try {
+    await play(stage);
+    await stage.settle();
+    return stage.transcript;
+  } finally {
+    await stage.clear();
   }
 }
