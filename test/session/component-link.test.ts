@@ -48,6 +48,17 @@ describe("a relayed component link", () => {
     expect(link.take("component")).toContain("disco#info");
   });
 
+  test("passes a server's stanza of another content namespace, as jabberd2 sends them, and goes on", () => {
+    const link = new World([domain([rule(NAMESPACE)])]).entity();
+    link.forget();
+    const question =
+      "<iq xmlns='jabber:client' type='get' to='pubsub.capulet.lit' from='sm' id='1'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>";
+    link.server(question);
+    expect(link.take("component")).toBe(question);
+    link.server("<iqs xmlns='jabber:client'/>");
+    expect(link.take("component")).toContain("internal-server-error");
+  });
+
   test("is not told what it manages before the server accepts the handshake (D10)", () => {
     const world = new World([domain([rule(NAMESPACE)])]);
     const link = world.component();
