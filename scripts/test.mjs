@@ -15,6 +15,7 @@ const peers = [
   "libervia-pubsub",
   "postgresql",
   "ejabberd",
+  "jabberd2",
   "haproxy",
   "prometheus",
   "systemd",

@@ -26,8 +26,6 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
   const domain = options.domain ?? "capulet.lit";
   const c2sPort = await freePort();
   const componentPort = await freePort();
-  const spool = join(folder, "spool");
-  mkdirSync(spool);
   const config = join(folder, "ejabberd.yml");
   const components = options.components ?? {};
   const proxy = options.expectsProxyHeader === true ? { use_proxy_protocol: true } : {};
@@ -60,19 +58,29 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
     },
   };
   writeFileSync(config, JSON.stringify(settings));
-  const peer = await Peer.start({
+  const users = options.users ?? { juliet: "r0m30", romeo: "jul13t" };
+  const peer = await runEjabberd({ folder, config, domain, users, c2sPort });
+  return { peer, c2sPort, componentPort, stop: () => peer.stop() };
+}
+
+/** A configuration file and what has to be known of it. */
+export interface EjabberdRun {
+  readonly folder: string;
+  readonly config: string;
+  readonly domain: string;
+  readonly users: Readonly<Record<string, string>>;
+  /** On 127.0.0.1. */
+  readonly c2sPort: number;
+}
+
+/** Starts ejabberd with a configuration file; `folder` goes with it. */
+export async function runEjabberd({ folder, config, domain, users, c2sPort }: EjabberdRun): Promise<Peer> {
+  const spool = join(folder, "spool");
+  mkdirSync(spool);
+  return Peer.start({
     name: "ejabberd",
     command: findProgram("erl") ?? "erl",
-    args: [
-      "-noinput",
-      "-mnesia",
-      "dir",
-      JSON.stringify(spool),
-      "-s",
-      "ejabberd",
-      "-eval",
-      registration(domain, options.users ?? { juliet: "r0m30", romeo: "jul13t" }),
-    ],
+    args: ["-noinput", "-mnesia", "dir", JSON.stringify(spool), "-s", "ejabberd", "-eval", registration(domain, users)],
     env: {
       HOME: folder,
       EJABBERD_CONFIG_PATH: config,
@@ -84,7 +92,6 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
     folder,
     isReady: (log) => log.includes("accounts-are-there") && log.includes(`127.0.0.1:${String(c2sPort)}`),
   });
-  return { peer, c2sPort, componentPort, stop: () => peer.stop() };
 }
 
 function registration(domain: string, users: Readonly<Record<string, string>>): string {
