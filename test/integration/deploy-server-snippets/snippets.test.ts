@@ -9,7 +9,15 @@ import { runEjabberd } from "../../support/ejabberd.js";
 import { jabberd2Folder, startJabberd2 } from "../../support/jabberd2.js";
 import { connectComponent, login } from "../../support/login.js";
 import { ManagingEntity } from "../../support/managing-entity.js";
-import { cannotRun, findProgram, freePort, Peer, temporaryFolder, untilListening } from "../../support/peer.js";
+import {
+  cannotRun,
+  findProgram,
+  freePort,
+  isRecord,
+  Peer,
+  temporaryFolder,
+  untilListening,
+} from "../../support/peer.js";
 import { startProsody } from "../../support/prosody.js";
 import { verseIq, verseNs } from "../../support/scene.js";
 
@@ -106,7 +114,7 @@ describe.skipIf(cannotRun("erl", "ejabberdctl", "openssl"))("ejabberd with deplo
     const settings: unknown = parseYaml(withPorts("ejabberd.yml", { 15222: c2s, 15347: component }));
     const config = join(folder, "ejabberd.yml");
     const before = { loglevel: "info", auth_method: "internal", modules: { mod_roster: {}, mod_disco: {} } };
-    writeFileSync(config, stringify({ ...before, ...(settings as object) }));
+    writeFileSync(config, stringify({ ...before, ...(isRecord(settings) ? settings : {}) }));
     running.push(
       await runEjabberd({ folder, config, domain: "capulet.lit", users: { juliet: "r0m30" }, c2sPort: c2s }),
     );
