@@ -17,6 +17,8 @@ export interface Config {
   readonly timeouts: TimeoutsConfig;
   readonly streamManagement: StreamManagementConfig;
   readonly log: LogConfig;
+  /** `undefined`: nothing is kept across restarts. */
+  readonly store: StoreConfig | undefined;
 }
 
 export interface AddressConfig {
@@ -34,6 +36,28 @@ export interface DomainConfig {
   /** `undefined`: any component may connect (only where the server checks the handshake). */
   readonly components: readonly ComponentConfig[] | undefined;
   readonly delegations: readonly DelegationConfig[];
+  /** What users may delegate themselves; `undefined`: nothing. */
+  readonly clientMode: ClientModeConfig | undefined;
+}
+
+/** What users of a domain may delegate, and to whom (XEP-0355 §5, §10). */
+export interface ClientModeConfig {
+  readonly namespaces: readonly string[];
+  /** Domains of components and bare JIDs of users, normalised; `undefined`: everybody may ask. */
+  readonly entities: readonly string[] | undefined;
+  readonly challengeMs: number;
+  readonly maxGrantsPerUser: number;
+  readonly timeoutMs: number;
+}
+
+/** Where grants are kept, and where the file says so. */
+export interface StoreConfig {
+  /** Absolute path of a folder. */
+  readonly path: string;
+  readonly maxGrants: number;
+  /** Of `store.path`; both count from 1. */
+  readonly line: number;
+  readonly column: number;
 }
 
 /** A certificate chain and its key, as read; `certFile` and `keyFile` are absolute paths. */

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { clientModeSchema } from "./client-mode-schema.js";
 import { about, duration, file, host, jid, port } from "./values.js";
 
 export const certificateSchema = z.strictObject({
@@ -177,6 +178,11 @@ export const domainSchema = z.strictObject({
   delegations: about(delegationsSchema.prefault({}), {
     about: "The delegated namespaces of this domain.",
     example: { "urn:xmpp:mam:2": { jid: "pubsub.capulet.lit" } },
+  }),
+  clientMode: about(clientModeSchema.optional(), {
+    about: "What users may delegate themselves, to entities that ask them (XEP-0355 §5); needs `store`.",
+    example: { namespaces: ["http://jabber.org/protocol/pubsub"] },
+    absent: "nothing; only `delegations` counts",
   }),
 });
 

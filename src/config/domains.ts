@@ -1,5 +1,6 @@
 import { normaliseDomain } from "../xmpp/index.js";
 import { proveCertificate } from "./certificates.js";
+import { proveClientMode } from "./client-mode.js";
 import { proveComponents } from "./components.js";
 import type { SecretSources } from "./components.js";
 import type { ComponentConfig, DomainConfig, ListenerConfig } from "./config.js";
@@ -78,6 +79,8 @@ function proveDomain(
   const listed = proveComponents(document, [...at, "components"], fields["components"], endsHere, sources);
   const delegations = proveDelegations(document, [...at, "delegations"], fields["delegations"], name);
 
+  const clientMode = proveClientMode(document, [...at, "clientMode"], fields["clientMode"], delegations);
+
   const seen = new Set<string>();
   for (const { entity, namespace } of delegations) {
     if (seen.has(entity)) continue;
@@ -89,7 +92,7 @@ function proveDomain(
   }
   if (name === undefined || tls === undefined || c2s === undefined) return undefined;
   const components = hasList || endsHere ? listed : undefined;
-  return { name, tls, server: { c2s, component }, components, delegations };
+  return { name, tls, server: { c2s, component }, components, delegations, clientMode };
 }
 
 interface WayIn {

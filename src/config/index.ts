@@ -9,6 +9,7 @@
 export type {
   AddressConfig,
   CertificateConfig,
+  ClientModeConfig,
   ComponentConfig,
   Config,
   DelegationConfig,
@@ -21,6 +22,7 @@ export type {
   ServerC2sConfig,
   ServerComponentConfig,
   ServerConfig,
+  StoreConfig,
   StreamManagementConfig,
   TimeoutsConfig,
 } from "./config.js";

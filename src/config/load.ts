@@ -1,4 +1,5 @@
 import { dirname, resolve } from "node:path";
+import { proveStore } from "./client-mode.js";
 import type { Config } from "./config.js";
 import { ConfigDocument } from "./document.js";
 import { proveDomains } from "./domains.js";
@@ -75,6 +76,7 @@ export function parseConfig(
     listeners: listen,
     areListenersComplete: listen.length > 0 && listen.length === asList(fields["listen"]).length,
   });
+  const store = proveStore(document, ["store"], fields["store"], fields["domains"], dirname(resolve(file)));
   const limits = proveLimits(document, fields["limits"]);
   const timeouts = proved(timeoutsSchema, fields["timeouts"] ?? {});
   const streamManagement = proveStreamManagement(document, fields["streamManagement"], limits);
@@ -100,6 +102,7 @@ export function parseConfig(
     },
     streamManagement,
     log,
+    store,
   };
   return { ok: true, config: deepFreeze(config), warnings: problems };
 }

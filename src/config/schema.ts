@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { storeSchema } from "./client-mode-schema.js";
 import { logLevels } from "./config.js";
 import { domainsSchema } from "./domain-schema.js";
 import { streamManagementSchema } from "./stream-management.js";
@@ -305,6 +306,11 @@ export const configSchema = z.strictObject({
     about:
       "Stream management and resumption (XEP-0198) of clients of domains that delegate; a reload applies to streams that are enabled, or lost, after it.",
     example: { ackDelegated: "accept" },
+  }),
+  store: about(storeSchema.optional(), {
+    about: "Where grants of client mode are kept across restarts.",
+    example: { path: "/var/lib/caesura/grants" },
+    absent: "nothing is kept; no domain may have `clientMode`",
   }),
   log: about(logSchema.prefault({}), { about: "The log, JSON lines on standard output.", example: { level: "info" } }),
 });
