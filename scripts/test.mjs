@@ -21,6 +21,7 @@ const peers = [
   "systemd",
   "shellcheck",
   "python3-slixmpp",
+  "python3-aioxmpp",
   "go-sendxmpp",
   "profanity",
   "tmux",

@@ -19,6 +19,8 @@ export interface PeerOptions {
   /** Tells from the output so far whether the program is ready; asked anew at each piece of output. */
   readonly isReady: (log: string) => boolean;
   readonly startDeadlineMs?: number;
+  /** Its standard input can be written to; otherwise there is none. */
+  readonly takesInput?: boolean;
   /** A folder that is removed when the program has ended. */
   readonly folder?: string;
 }
@@ -38,7 +40,7 @@ export class Peer {
     this.#folder = options.folder;
     const [command, ...args] = tiedToUs([options.command, ...options.args]);
     this.#child = spawn(command ?? options.command, args, {
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: [options.takesInput === true ? "pipe" : "ignore", "pipe", "pipe"],
       env: { ...process.env, ...options.env },
     });
     const keep = (piece: Buffer): void => {
@@ -47,6 +49,8 @@ export class Peer {
     };
     this.#child.stdout?.on("data", keep);
     this.#child.stderr?.on("data", keep);
+    // A program that has ended reads nothing more; its log says why.
+    this.#child.stdin?.on("error", () => undefined);
     running.add(this);
     this.#ended = new Promise((resolve) => {
       const over = (code: number | undefined): void => {
@@ -93,6 +97,11 @@ export class Peer {
   /** All that the program has written so far. */
   get log(): string {
     return this.#pieces.join("");
+  }
+
+  /** Writes a line to the standard input of a program that takes it. */
+  write(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
   }
 
   /** Waits until the output satisfies a condition. */

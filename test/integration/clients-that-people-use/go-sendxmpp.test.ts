@@ -1,48 +1,110 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { Element } from "ltx";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { passwords } from "../../support/login.js";
 import { cannotRun, Peer, temporaryFolder } from "../../support/peer.js";
-import { Scene } from "../../support/scene.js";
+import type { Relay } from "../../support/relay.js";
+import { verseIq, verseNs } from "../../support/scene.js";
+import { cells, transports } from "./matrix.js";
+import { room, Stage } from "./stage.js";
 
 describe.skipIf(cannotRun("prosody", "openssl", "go-sendxmpp"))("go-sendxmpp", () => {
-  let scene: Scene;
+  let stage: Stage;
+  let running: Peer | undefined;
   beforeAll(async () => {
-    scene = await Scene.withProsody();
+    stage = await Stage.withProsody();
   });
-  afterEach(() => scene.clear());
-  afterAll(() => scene.stop());
+  afterEach(() => running?.stop());
+  afterAll(() => stage.close());
 
   // It puts a line end behind each element of the negotiation, <starttls/> included, which RFC 6120 §5.3.3 does not want.
-  test.each([
-    ["STARTTLS", "starttls", []],
-    ["direct TLS", "direct", ["--tls"]],
-  ] as const)("sends a message over %s with the certificate verified", async (_what, port, flags) => {
-    const romeo = await scene.login("romeo", { transport: "direct" });
-    romeo.send("<presence/>");
-    const home = temporaryFolder("go");
-    const sender = await Peer.start({
-      name: "go-sendxmpp",
-      command: "sh",
-      args: [
-        "-c",
-        `echo "Deny thy father" | exec go-sendxmpp "$@"`,
-        "sh",
-        "--username=juliet@capulet.lit",
-        `--password=${passwords["juliet"] ?? ""}`,
-        `--jserver=127.0.0.1:${String(scene.caesura.ports[port])}`,
-        ...flags,
-        "romeo@capulet.lit",
-      ],
-      env: { HOME: home, SSL_CERT_FILE: scene.caesura.certificates.get("capulet.lit")?.certFile ?? "" },
-      folder: home,
-      isReady: () => true,
+  describe.each(transports)("%s", (transport) => {
+    let relay: Relay;
+    beforeAll(async () => {
+      relay = await stage.relay(transport);
     });
-    try {
-      expect(await sender.ended()).toBe(0);
-      const { element } = await romeo.take((one) => one.getChildText("body") !== null);
-      expect(element.getChildText("body")).toContain("Deny thy father");
-      expect(element.attrs["from"]).toMatch(/^juliet@capulet\.lit\//);
-    } finally {
-      await sender.stop();
+
+    /** Runs it as one does in a script; the certificate is verified. */
+    async function run(...args: readonly string[]): Promise<Peer> {
+      const home = temporaryFolder("go");
+      running = await Peer.start({
+        name: "go-sendxmpp",
+        command: "go-sendxmpp",
+        args: [
+          "--username=juliet@capulet.lit",
+          `--password=${passwords["juliet"] ?? ""}`,
+          `--jserver=127.0.0.1:${String(relay.port)}`,
+          ...(transport === "direct TLS" ? ["--tls"] : []),
+          ...args,
+        ],
+        env: { HOME: home, SSL_CERT_FILE: stage.caFile },
+        folder: home,
+        takesInput: true,
+        isReady: () => true,
+      });
+      return running;
     }
+
+    const isHers = (element: Element, type: string | undefined): boolean =>
+      element.getName() === "presence" &&
+      element.attrs["type"] === type &&
+      /^juliet@capulet\.lit\/./.test(String(element.attrs["from"]));
+
+    /** Runs it until it is told otherwise, and says with which address it is online. */
+    async function listens(): Promise<readonly [Peer, string]> {
+      // Who was there before is of no interest.
+      await stage.romeo.settle();
+      while (stage.romeo.unread.some(({ element }) => isHers(element, undefined))) {
+        await stage.romeo.take((one) => isHers(one, undefined));
+      }
+      const listener = await run("--listen");
+      const { element } = await stage.romeo.take((one) => isHers(one, undefined), "Juliet's presence");
+      return [listener, String(element.attrs["from"])];
+    }
+
+    async function leaves(listener: Peer, jid: string): Promise<void> {
+      await listener.stop();
+      await stage.romeo.take((one) => isHers(one, "unavailable") && one.attrs["from"] === jid, "Juliet's departure");
+    }
+
+    cells("go-sendxmpp", transport, {
+      async login() {
+        await leaves(...(await listens()));
+      },
+      async message() {
+        const sender = await run("--interactive", "romeo@capulet.lit");
+        sender.write("Deny thy father");
+        const { attrs } = await stage.romeoHears("Deny thy father");
+        expect(attrs["from"]).toMatch(/^juliet@capulet\.lit\/./);
+        await sender.stop();
+        const [listener, jid] = await listens();
+        stage.romeoSays(jid, "Shall I hear more");
+        await listener.untilLog((log) => log.includes("Shall I hear more"));
+        await leaves(listener, jid);
+      },
+      async MUC() {
+        await stage.romeoEnters();
+        const sender = await run("--chatroom", "--alias=juliet", "--interactive", room);
+        sender.write("Good even to my ghostly confessor");
+        expect((await stage.romeoHears("Good even to my ghostly confessor")).attrs["from"]).toBe(`${room}/juliet`);
+        await stage.romeoLeaves();
+      },
+      async "delegated IQ"() {
+        stage.entity.answerAll(() => ({ payload: `<line xmlns='${verseNs}'>But, soft!</line>` }));
+        const file = join(temporaryFolder("go-message"), "iq.xml");
+        writeFileSync(file, verseIq("v1"));
+        const asking = await run("--raw", "--debug", `--message=${file}`, "romeo@capulet.lit");
+        await asking.untilLog((log) => log.includes("But, soft!"));
+      },
+    });
+
+    test(`is to be started anew when its connection is lost, over ${transport}`, async () => {
+      const [listener, jid] = await listens();
+      relay.cut();
+      await listener.untilLog((log) => /read: connection reset|EOF/.test(log));
+      await leaves(listener, jid);
+      await leaves(...(await listens()));
+    });
   });
 });

@@ -1,44 +1,91 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect } from "vitest";
 import { passwords } from "../../support/login.js";
 import { cannotRun } from "../../support/peer.js";
-import { Scene } from "../../support/scene.js";
+import type { Relay } from "../../support/relay.js";
 import { Terminal } from "../../support/terminal.js";
+import { cells, transports } from "./matrix.js";
+import { lastNs, room, Stage } from "./stage.js";
 
 describe.skipIf(cannotRun("prosody", "openssl", "profanity", "tmux"))("profanity", () => {
-  let scene: Scene;
-  let terminal: Terminal | undefined;
+  let stage: Stage;
   beforeAll(async () => {
-    scene = await Scene.withProsody();
+    stage = await Stage.withProsody();
   });
-  afterEach(async () => {
-    await terminal?.stop();
-    await scene.clear();
-  });
-  afterAll(() => scene.stop());
+  afterAll(() => stage.close());
 
-  test.each([
-    ["STARTTLS", "starttls", "trust"],
-    ["direct TLS", "direct", "legacy"],
-  ] as const)("logs in over %s, sends a message and shows one", async (_what, port, tls) => {
-    const romeo = await scene.login("romeo", { transport: "starttls", resource: "orchard" });
-    romeo.send("<presence/>");
-    terminal = await Terminal.run("profanity");
-    await terminal.shows("Type '/help'");
-    await terminal.type(
-      `/connect juliet@capulet.lit server 127.0.0.1 port ${String(scene.caesura.ports[port])} tls ${tls}`,
-    );
-    await terminal.shows(/password/i);
-    await terminal.type(passwords["juliet"] ?? "");
-    if (tls === "legacy") {
-      // The certificate is signed by nobody that it knows.
-      await terminal.shows("/tls");
-      await terminal.type("/tls always");
-    }
-    await terminal.shows("logged in successfully");
-    await terminal.type("/msg romeo@capulet.lit Romeo, doff thy name");
-    const { element } = await romeo.take((one) => one.getChildText("body") !== null);
-    expect(element.getChildText("body")).toBe("Romeo, doff thy name");
-    romeo.send(`<message to='${String(element.attrs["from"])}' type='chat'><body>Call me but love</body></message>`);
-    await terminal.shows("Call me but love");
+  describe.each(transports)("%s", (transport) => {
+    let relay: Relay;
+    let terminal: Terminal;
+    beforeAll(async () => {
+      relay = await stage.relay(transport);
+      terminal = await Terminal.run("profanity");
+    });
+    afterAll(() => terminal.stop());
+
+    cells("profanity", transport, {
+      async login() {
+        await terminal.shows("Type '/help'");
+        await terminal.type("/reconnect 1");
+        const tls = transport === "direct TLS" ? "legacy" : "trust";
+        await terminal.type(
+          `/connect juliet@capulet.lit/balcony server 127.0.0.1 port ${String(relay.port)} tls ${tls}`,
+        );
+        await terminal.shows(/password/i);
+        await terminal.type(passwords["juliet"] ?? "");
+        if (tls === "legacy") {
+          // The certificate is signed by nobody that it knows.
+          await terminal.shows("/tls");
+          await terminal.type("/tls always");
+        }
+        await terminal.shows("logged in successfully");
+      },
+      async message() {
+        await terminal.type("/msg romeo@capulet.lit Romeo, doff thy name");
+        const heard = await stage.romeoHears("Romeo, doff thy name");
+        expect(heard.attrs["from"]).toBe("juliet@capulet.lit/balcony");
+        stage.romeoSays("juliet@capulet.lit/balcony", "Call me but love");
+        await terminal.shows("Call me but love");
+      },
+      async presence() {
+        await terminal.type("/status set away");
+        await stage.romeoSees("away");
+        stage.romeo.send("<presence><show>dnd</show></presence>");
+        await terminal.shows("[dnd]");
+      },
+      async MUC() {
+        await stage.romeoEnters();
+        await terminal.type(`/join ${room} nick juliet`);
+        await terminal.shows("You have joined the room");
+        await terminal.type("Good even to my ghostly confessor");
+        expect((await stage.romeoHears("Good even to my ghostly confessor")).attrs["from"]).toBe(`${room}/juliet`);
+        stage.romeoSays(room, "Ah, Juliet", "groupchat");
+        await terminal.shows("Ah, Juliet");
+        await terminal.type("/close");
+        await stage.romeoLeaves();
+      },
+      async "delegated IQ"() {
+        await terminal.type("/lastactivity get capulet.lit");
+        const request = await stage.entity.request();
+        expect(request.inner.attrs).toMatchObject({ from: "juliet@capulet.lit/balcony", to: "capulet.lit" });
+        // Prosody alone would not know this namespace.
+        stage.entity.answer(request, { payload: `<query xmlns='${lastNs}' seconds='15960'/>` });
+        await terminal.type("/win 1");
+        await terminal.shows(/capulet\.lit up since .*4 hrs, 26 mins/);
+      },
+      // What it asked before a cut it forgets; the answer comes and finds nobody.
+      async reconnect() {
+        const { caesura } = stage.scene;
+        const before = await caesura.metric("caesura_resumptions_total", { outcome: "resumed" });
+        await terminal.type("/win 1");
+        relay.cut();
+        stage.romeoSays("juliet@capulet.lit/balcony", "Hist! Juliet, hist!");
+        await terminal.shows("Lost connection");
+        await terminal.shows(/Lost connection[^]*logged in successfully/);
+        expect(await caesura.metric("caesura_resumptions_total", { outcome: "resumed" })).toBe(before + 1);
+        await terminal.type("/msg romeo@capulet.lit I come anon");
+        await stage.romeoHears("I come anon");
+        await terminal.shows("Hist! Juliet, hist!");
+      },
+    });
   });
 });
