@@ -5,12 +5,12 @@ import type { Delegation } from "./delegations.js";
 import type { Hub } from "./hub.js";
 import type { DelegatedRequest } from "./requests.js";
 import { attributesOf } from "./requests.js";
-import type { ServerQuestions } from "./server-questions.js";
+import type { Questions } from "./questions.js";
 
 /** Whose request it is that a rule takes. */
 export interface AskingParty {
   /** The server, asked in the name of the requester. */
-  readonly server: ServerQuestions;
+  readonly server: Questions;
   /** Opens the request; `isTaken`: it does not go to the server, which counts as one stanza less. */
   begin(delegation: Delegation, isTaken: boolean): DelegatedRequest;
 }

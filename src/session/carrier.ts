@@ -1,4 +1,5 @@
 import type { Element } from "../xml/index.js";
+import type { Questions } from "./questions.js";
 
 /** The stream over which a managing entity is reached: a component's link, or the session of a user (XEP-0355 §4). */
 export interface Carrier {
@@ -14,6 +15,8 @@ export interface Carrier {
   sendToEntity(bytes: Uint8Array): void;
   /** Puts a stanza, an element in any content namespace, into the stream to the entity. */
   deliver(stanza: Element): void;
+  /** What is asked of the entity in a domain's name; each question is addressed to `address`. */
+  readonly questions: Questions;
   /** Somebody else claims to be this entity: is this one still there? */
   challenge(): void;
 }

@@ -18,7 +18,7 @@ import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
 import { describeRequest } from "./requests.js";
-import { ServerQuestions } from "./server-questions.js";
+import { Questions } from "./questions.js";
 import { ToComponents } from "./to-components.js";
 
 /** The stream that a session runs over; a resumed session gets another one. */
@@ -69,7 +69,7 @@ export class ClientSession implements Requester, AskingParty {
   /** What it can be resumed with (XEP-0198 §5). */
   resumable: ResumableSession<ClientSession, ClientStream> | undefined;
   #toComponents: ToComponents | undefined;
-  #server: ServerQuestions | undefined;
+  #server: Questions | undefined;
   #priority: number | undefined;
 
   constructor(hub: Hub, session: { readonly jid: Jid; readonly domain: Domain }, link: SessionLink) {
@@ -200,10 +200,10 @@ export class ClientSession implements Requester, AskingParty {
   }
 
   /** Asks the server in the client's name, and looks at its answers (protocol.md §3.2, J and X entries). */
-  get server(): ServerQuestions {
-    return (this.#server ??= new ServerQuestions(this.#hub, {
-      asker: this.jid,
-      sendToServer: (question) => {
+  get server(): Questions {
+    return (this.#server ??= new Questions(this.#hub, {
+      unnamed: this.jid.bare(),
+      send: (question) => {
         this.#sendToServer(stanzaBytes(question, NS.client));
       },
     }));
@@ -290,7 +290,7 @@ export class ClientSession implements Requester, AskingParty {
   }
 
   /** True: the iq answers a question of ours, or a managing entity answers instead of the server. */
-  #takesAnswer(server: ServerQuestions, bytes: Buffer, start: number, end: number): boolean {
+  #takesAnswer(server: Questions, bytes: Buffer, start: number, end: number): boolean {
     const { scope } = this.#link?.down.framer ?? {};
     const answer = scope && server.take(bytes, start, end, scope);
     if (answer === undefined) return false;

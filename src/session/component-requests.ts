@@ -8,7 +8,7 @@ import { stanzaError } from "./errors.js";
 import type { Hub } from "./hub.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
 import { attributesOf, describeRequest } from "./requests.js";
-import type { ServerQuestions } from "./server-questions.js";
+import type { Questions } from "./questions.js";
 
 /**
  * The requests of one component that are delegated to another: a managing entity answers for the domain and its
@@ -64,7 +64,7 @@ export class ComponentRequests implements Requester, AskingParty {
     }
   }
 
-  get server(): ServerQuestions {
+  get server(): Questions {
     return this.#component.server;
   }
 

@@ -1,8 +1,7 @@
 import type { FrameKind as Kind } from "../xml/index.js";
 import type { Element } from "../xml/index.js";
 import { FrameKind, parseElement, readHead } from "../xml/index.js";
-import type { Jid } from "../xmpp/index.js";
-import { NS, parseJid, UsageError } from "../xmpp/index.js";
+import { NS, parseJid } from "../xmpp/index.js";
 import type { Carrier } from "./carrier.js";
 import { ComponentRequests } from "./component-requests.js";
 import type { Domain } from "./domain.js";
@@ -13,7 +12,7 @@ import { Liveness } from "./liveness.js";
 import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
 import { attributesOf } from "./requests.js";
-import { ServerQuestions } from "./server-questions.js";
+import { Questions } from "./questions.js";
 import type { Teardown } from "./teardown.js";
 
 /** The link that a component has authenticated on. */
@@ -42,14 +41,14 @@ export class ComponentSession implements Carrier {
   /** Undefined once the component is asked nothing more. Its late replies are swallowed still. */
   #requests: ComponentRequests | undefined;
 
-  readonly #jid: Jid;
-  #server: ServerQuestions | undefined;
+  #server: Questions | undefined;
+  readonly questions: Questions;
 
   constructor(hub: Hub, stream: ComponentStream) {
     this.#hub = hub;
     this.#stream = stream;
-    this.#jid = addressOf(stream.component);
     this.#requests = new ComponentRequests(hub, this);
+    this.questions = new Questions(hub, { unnamed: stream.component, send: this.deliver.bind(this) });
     this.#liveness = new Liveness(hub, this, stream.domain.name, stream.teardown);
   }
 
@@ -113,10 +112,10 @@ export class ComponentSession implements Carrier {
   }
 
   /** Asks the server in the component's name, and looks at its answers. */
-  get server(): ServerQuestions {
-    return (this.#server ??= new ServerQuestions(this.#hub, {
-      asker: this.#jid,
-      sendToServer: (question) => {
+  get server(): Questions {
+    return (this.#server ??= new Questions(this.#hub, {
+      unnamed: this.address,
+      send: (question) => {
         question.attrs["from"] ??= this.address;
         this.#stream.up.inject(stanzaBytes(question, NS.component));
       },
@@ -134,6 +133,7 @@ export class ComponentSession implements Carrier {
     this.#liveness.settled();
     this.#server?.end();
     if (this.#requests === undefined) return;
+    this.questions.end();
     this.#hub.entityDown(this);
     this.#requests.end();
     this.#requests = undefined;
@@ -146,6 +146,7 @@ export class ComponentSession implements Carrier {
     const { attributes } = readHead(bytes, start, end, framer.scope);
     const type = attributes.get("type");
     if (type === "result" || type === "error") {
+      if (this.questions.take(bytes, start, end, framer.scope) !== undefined) return true;
       const id = attributes.get("id");
       if (id === undefined || !this.#hub.delegations.isReply(this, id)) return false;
       const isTaken = this.#hub.delegations.reply(this, parseElement(bytes, start, end, framer.scope));
@@ -154,10 +155,4 @@ export class ComponentSession implements Carrier {
     }
     return mayMatch && this.#requests?.take(parseElement(bytes, start, end, framer.scope)) === true;
   }
-}
-
-function addressOf(component: string): Jid {
-  const jid = parseJid(component);
-  if (jid === undefined) throw new UsageError("a component's address was not normalised");
-  return jid;
 }

@@ -1,52 +1,54 @@
 import type { Element, NamespaceScope } from "../xml/index.js";
 import { parseElement, readHead } from "../xml/index.js";
-import type { Jid } from "../xmpp/index.js";
 import { parseJid } from "../xmpp/index.js";
 import type { Hub } from "./hub.js";
 import { attributesOf } from "./requests.js";
 
-/** Looks at the server's answer; true: it goes no further. */
+/** Looks at an answer; true: it goes no further. */
 export type AnswerJudge = (answer: Element) => boolean;
 
 interface Expected {
-  /** Whom the request was addressed to, as written; undefined: the asker's own account. */
+  /** Whom the request was addressed to, as written; undefined: the one who is meant by no address. */
   readonly to: string | undefined;
   readonly judge: AnswerJudge;
 }
 
-/** The stream in whose name the server is asked. */
-export interface AskingStream {
-  /** Full JID of the client, or the component's address. */
-  readonly asker: Jid;
-  /** Puts a stanza into the stream to the server; its content namespace is that of the stream. */
-  sendToServer(question: Element): void;
+/** The direction of a stream that questions are put into. */
+export interface AskedStream {
+  /**
+   * Who is meant by an absent `to`, and speaks with an absent `from`: of a client's server the client's own account
+   * (RFC 6120 §8.1.2.1, §10.3.3), else whoever the stream leads to.
+   */
+  readonly unnamed: string;
+  /** Puts a stanza into the stream; its content namespace is that of the stream. */
+  send(question: Element): void;
 }
 
 /**
- * What the server answers in one stream and somebody wants to see before the peer does: answers to questions of ours, which
- * the peer does not know of, and answers that a managing entity may have to give instead (XEP-0355 §7.2.4).
+ * The answers in one direction of a stream that somebody wants to see before the peer does: answers to questions of ours,
+ * which the peer does not know of, and answers that somebody else may have to give instead (XEP-0355 §7.2.4).
  *
  * Shape   an answer is recognised by its id and by its sender; with one id for several requests, in the order in which
  *         they were sent.
  */
-export class ServerQuestions {
+export class Questions {
   readonly #hub: Hub;
-  readonly #stream: AskingStream;
+  readonly #stream: AskedStream;
   readonly #expected = new Map<string, Expected[]>();
   #size = 0;
   /** How the questions of ours end that wait for an answer. */
   readonly #open = new Set<(answer: Element | undefined) => void>();
   #isOver = false;
 
-  constructor(hub: Hub, stream: AskingStream) {
+  constructor(hub: Hub, stream: AskedStream) {
     this.#hub = hub;
     this.#stream = stream;
   }
 
   /**
-   * Asks the server in the peer's name, without the peer noticing.
+   * Asks, and keeps the answer from whoever it would go to.
    *
-   * Shape   `question` is an iq without id; `answered` is called once, with the server's result or error, or with nothing
+   * Shape   `question` is an iq without id; `answered` is called once, with the result or error, or with nothing
    *         when `ms` have passed, too much is expected already, or the stream is over. A late answer is swallowed.
    */
   ask(question: Element, ms: number, answered: (answer: Element | undefined) => void): void {
@@ -72,16 +74,16 @@ export class ServerQuestions {
     }
     this.#open.add(settle);
     question.attrs["id"] = id;
-    this.#stream.sendToServer(question);
+    this.#stream.send(question);
   }
 
-  /** Looks at the server's answer to a request of the peer's that goes on. False: too many are looked at already. */
+  /** Looks at the answer to somebody's request that goes on. False: too many are looked at already. */
   watch(iq: Element, judge: AnswerJudge): boolean {
     const { id, to } = attributesOf(iq);
     return id !== undefined && this.#expect(id, to, judge);
   }
 
-  /** An iq of the server's; the answer, if it goes no further. */
+  /** An iq of the direction back; the answer, if it goes no further. */
   take(bytes: Buffer, start: number, end: number, scope: NamespaceScope): Element | undefined {
     if (this.#size === 0) return undefined;
     const { attributes } = readHead(bytes, start, end, scope);
@@ -115,10 +117,9 @@ export class ServerQuestions {
     return true;
   }
 
-  /** RFC 6120 §8.1.2.1, §10.3.3: who is asked without an address is the asker's own account, which may sign with nothing. */
   #isFrom(to: string | undefined, from: string | undefined): boolean {
-    const account = this.#stream.asker.bare();
-    return isSame(from ?? account, to ?? account);
+    const { unnamed } = this.#stream;
+    return isSame(from ?? unnamed, to ?? unnamed);
   }
 }
 
