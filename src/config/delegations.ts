@@ -8,6 +8,9 @@ import { didYouMean } from "./suggest.js";
 
 const specialNames: readonly string[] = [NS.delegationBareDiscoInfo, NS.delegationBareDiscoItems];
 
+/** What servers say they are because of a namespace (XEP-0163 §6; protocol.md D52). */
+const IDENTITIES: ReadonlyMap<string, readonly string[]> = new Map([[NS.pubsub, ["pubsub/pep"]]]);
+
 /**
  * Reads the delegations of one domain.
  *
@@ -36,7 +39,7 @@ export function proveDelegations(
       timeoutMs: rule.timeout,
       blocking: rule.blocking,
       foreignTargets: rule.foreignTargets,
-      identities: rule.identities,
+      identities: rule.identities ?? IDENTITIES.get(namespace) ?? [],
     });
   }
   return delegations;

@@ -135,10 +135,11 @@ export const delegationSchema = z.strictObject({
     z
       .array(z.string().regex(/^[A-Za-z0-9._+-]{1,64}\/[A-Za-z0-9._+-]{1,64}$/))
       .max(32)
-      .default([]),
+      .optional(),
     {
       about: "Disco identities of the server, as category/type, that this delegation replaces (XEP-0355 §7.2.1).",
       example: ["pubsub/pep"],
+      absent: "`[pubsub/pep]` for `http://jabber.org/protocol/pubsub`, else none",
     },
   ),
 });

@@ -20,6 +20,10 @@ export function logHubEvent(log: Logger, event: HubEvent): void {
     case "entity-down":
       log.warn(line, "a managing entity is gone");
       break;
+    case "discovery":
+      if (event.outcome === "silent") log.warn(line, "a managing entity does not say what it offers");
+      else log.debug(line, "a managing entity said what it offers");
+      break;
     case "shadowed":
       // Whoever asks decides how often this happens.
       log.warn(

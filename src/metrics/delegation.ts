@@ -18,6 +18,7 @@ export class DelegationMetrics {
   readonly #advertisements = new Tally<readonly [domain: string, entity: string]>();
   readonly #resumptions = new Tally<readonly [domain: string, outcome: string]>();
   readonly #shadowed = new Tally<readonly [domain: string, rule: string]>();
+  readonly #discovery = new Tally<readonly [domain: string, rule: string, outcome: string]>();
   readonly #lost = new Tally<readonly [entity: string]>();
   readonly #duration: HistogramFamily;
   #rules: readonly RuleName[] = [];
@@ -106,6 +107,25 @@ export class DelegationMetrics {
     );
     families.counter(
       {
+        name: "caesura_discovery_questions_total",
+        help: "Questions to managing entities on what they offer in a delegated namespace, by what became of them",
+        labels: ["domain", "rule", "outcome"],
+      },
+      (sample) => this.#discovery.read(sample),
+    );
+    families.counter(
+      {
+        name: "caesura_discovery_rewritten_total",
+        help: "Discovery answers and capability hashes of the server that were changed, by how",
+        labels: ["domain", "kind"],
+      },
+      (sample) => {
+        for (const [domain, counts] of stats().discovery)
+          for (const [kind, count] of Object.entries(counts)) sample(count, domain, kind);
+      },
+    );
+    families.counter(
+      {
         name: "caesura_delegations_shadowed_total",
         help: "Requests that the server answered itself although a rule would have delegated them",
         labels: ["domain", "rule"],
@@ -128,6 +148,7 @@ export class DelegationMetrics {
     // A late reply belongs to no rule any more: its labels are empty.
     this.#outcomes.retain((domain, rule, entity) => rule === "" || known.has([domain, rule, entity].join("\n")));
     const ruleNames = new Set(rules.map(({ domain, rule }) => [domain, rule].join("\n")));
+    this.#discovery.retain((domain, rule) => ruleNames.has([domain, rule].join("\n")));
     this.#shadowed.retain((domain, rule) => ruleNames.has([domain, rule].join("\n")));
     this.#advertisements.retain((_domain, entity) => entities.has(entity));
     this.#lost.retain((entity) => entities.has(entity));
@@ -149,6 +170,9 @@ export class DelegationMetrics {
         break;
       case "advertised":
         this.#advertisements.add(event.domain, event.entity);
+        break;
+      case "discovery":
+        this.#discovery.add(event.domain, event.rule, event.outcome);
         break;
       case "shadowed":
         this.#shadowed.add(event.domain, event.rule);

@@ -9,8 +9,8 @@ import type { Questions } from "./questions.js";
 
 /** Whose request it is that a rule takes. */
 export interface AskingParty {
-  /** The server, asked in the name of the requester. */
-  readonly server: Questions;
+  /** The server, asked in the name of the requester; undefined where there is none behind the stream. */
+  readonly server: Questions | undefined;
   /** Opens the request; `isTaken`: it does not go to the server, which counts as one stanza less. */
   begin(delegation: Delegation, isTaken: boolean): DelegatedRequest;
 }
@@ -29,14 +29,16 @@ export function delegate(hub: Hub, party: AskingParty, delegation: Delegation, w
       return true;
     case "probe": {
       const request = party.begin(delegation, true);
-      party.server.ask(questionAbout(attributesOf(iq).to ?? ""), rule.timeoutMs, (answer) => {
+      const { server } = party;
+      if (server === undefined) delegations.fail(request, "target-refused");
+      server?.ask(questionAbout(attributesOf(iq).to ?? ""), rule.timeoutMs, (answer) => {
         if (isTurnedAway(answer)) delegations.fail(request, "target-refused");
         else delegations.forward(request);
       });
       return true;
     }
     case "server":
-      party.server.watch(iq, (answer) => {
+      party.server?.watch(iq, (answer) => {
         if (conditionOfError(answer) !== "item-not-found") {
           if (answersForPubsub(answer)) hub.report({ kind: "shadowed", domain: domain.name, rule: rule.namespace });
           return false;

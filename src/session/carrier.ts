@@ -3,6 +3,7 @@ import type { Questions } from "./questions.js";
 
 /** The stream over which a managing entity is reached: a component's link, or the session of a user (XEP-0355 §4). */
 export interface Carrier {
+  readonly kind: "component" | "client";
   /** How the entity is addressed over this stream: the component's domain, or the user's full JID. */
   readonly address: string;
   /** The configured addresses that it leads to: of a user there may be two, bare and full. */
@@ -17,6 +18,8 @@ export interface Carrier {
   deliver(stanza: Element): void;
   /** What is asked of the entity in a domain's name; each question is addressed to `address`. */
   readonly questions: Questions;
+  /** What is asked of the server in the entity's name; undefined where the stream ends here. */
+  readonly server: Questions | undefined;
   /** Somebody else claims to be this entity: is this one still there? */
   challenge(): void;
 }

@@ -1,7 +1,7 @@
 import type { ManagementNamespace, ResumableSession, StreamManagement, Swallowed } from "../stream/index.js";
-import { fingerprintOf, writeRequest } from "../stream/index.js";
+import { fingerprintOf } from "../stream/index.js";
 import type { Element, Head } from "../xml/index.js";
-import { FrameKind, parseElement, readHead } from "../xml/index.js";
+import { attributeOf, FrameKind, parseElement, readHead } from "../xml/index.js";
 import type { Jid } from "../xmpp/index.js";
 import { NS } from "../xmpp/index.js";
 import type { AskingParty } from "./asking-first.js";
@@ -11,15 +11,19 @@ import type { Delegation } from "./delegations.js";
 import type { Domain } from "./domain.js";
 import { stanzaBytes, stanzaError } from "./errors.js";
 import type { RequestFaultCode } from "./faults.js";
+import type { ServedSession } from "./from-server.js";
+import { passesToClient } from "./from-server.js";
 import type { HeldFrame } from "./held-frames.js";
 import { HeldFrames } from "./held-frames.js";
 import type { Hub } from "./hub.js";
+import { Outlet } from "./outlet.js";
 import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
-import { describeRequest } from "./requests.js";
+import { describeRequest, resultFor } from "./requests.js";
 import { Questions } from "./questions.js";
 import { ToComponents } from "./to-components.js";
+import type { UserEntity } from "./user-entity.js";
 
 /** The stream that a session runs over; a resumed session gets another one. */
 export interface SessionLink {
@@ -51,17 +55,12 @@ export interface SessionOwner {
  * Stanzas wait here, in order, behind a blocking delegation (D41) or behind too many pending ones. With stream
  * management the session outlives its stream: what it is answered meanwhile is kept for the next one (protocol.md S21).
  */
-export class ClientSession implements Requester, AskingParty {
+export class ClientSession implements Requester, AskingParty, ServedSession {
   readonly jid: Jid;
   readonly domain: Domain;
   readonly #hub: Hub;
-  /** Undefined while the session is detached, and when it is over. */
-  #link: SessionLink | undefined;
+  readonly #outlet: Outlet;
   #connection: string;
-  #management: StreamManagement | undefined;
-  #managementNamespace: ManagementNamespace = NS.sm3;
-  /** The timer of `StreamManagement.requestDueMs`. */
-  #alarm: number | undefined;
   #pending: Map<DelegatedRequest, Swallowed | undefined> | undefined;
   #blockedBy: DelegatedRequest | undefined;
   #held: HeldFrames | undefined;
@@ -71,17 +70,32 @@ export class ClientSession implements Requester, AskingParty {
   #toComponents: ToComponents | undefined;
   #server: Questions | undefined;
   #priority: number | undefined;
+  /** The session is that of a managing entity: its replies are looked for. */
+  #entity: UserEntity | undefined;
 
   constructor(hub: Hub, session: { readonly jid: Jid; readonly domain: Domain }, link: SessionLink) {
     this.#hub = hub;
     this.jid = session.jid;
     this.domain = session.domain;
-    this.#link = link;
+    this.#outlet = new Outlet(hub, link);
     this.#connection = link.performer.id;
   }
 
   get connection(): string {
     return this.#connection;
+  }
+
+  get account(): string {
+    return this.jid.bare();
+  }
+
+  get lang(): string | undefined {
+    return this.#outlet.link?.lang;
+  }
+
+  /** What the server was asked in the client's name, if anything was. */
+  get questions(): Questions | undefined {
+    return this.#server;
   }
 
   get isHolding(): boolean {
@@ -94,7 +108,7 @@ export class ClientSession implements Requester, AskingParty {
 
   /** Stanzas may be put into its stream, or will be when it is resumed. */
   get isReachable(): boolean {
-    return this.#link === undefined ? this.resumable !== undefined : !this.#link.owner.isLeftAlone;
+    return this.#outlet.link === undefined ? this.resumable !== undefined : !this.#outlet.link.owner.isLeftAlone;
   }
 
   /** Priority of the client's available presence (RFC 6121 §4.7.2.3); `undefined` while it is not available. */
@@ -103,32 +117,40 @@ export class ClientSession implements Requester, AskingParty {
   }
 
   get management(): StreamManagement | undefined {
-    return this.#management;
+    return this.#outlet.management;
+  }
+
+  /** Bytes that were sent to the client and have not left this process yet. */
+  get queuedBytes(): number {
+    return this.#outlet.link?.performer.queuedBytes("client") ?? 0;
+  }
+
+  /** The session's user is appointed as a managing entity, or no longer is. */
+  manages(entity: UserEntity | undefined): void {
+    this.#entity = entity;
   }
 
   /** The client has enabled stream management. */
   manage(management: StreamManagement, namespace: ManagementNamespace): void {
-    this.#management = management;
-    this.#managementNamespace = namespace;
+    this.#outlet.manage(management, namespace);
   }
 
   /** The stream was lost. What was held is not counted yet, so the client sends it again. */
   detach(): void {
-    this.#link = undefined;
+    this.#outlet.detach();
     this.#held = undefined;
-    this.#clearAlarm();
   }
 
   /** The session goes on in another stream. */
   attach(link: SessionLink): void {
-    this.#link = link;
+    this.#outlet.link = link;
     this.#connection = link.performer.id;
     this.#held = undefined;
   }
 
   /** A stanza or the end of the stream from the client. True: it goes on to the server as it came. */
   fromClient(kind: FrameKind, bytes: Buffer, start: number, end: number): boolean {
-    const link = this.#link;
+    const link = this.#outlet.link;
     if (link === undefined) return false;
     const { childCount, childNamespaceHash } = link.up.framer;
     if (this.#mustWait(kind)) {
@@ -140,12 +162,7 @@ export class ClientSession implements Requester, AskingParty {
 
   /** A stanza of the server's. True: it goes on to the client as it came. */
   fromServer(kind: FrameKind, bytes: Buffer, start: number, end: number): boolean {
-    const management = this.#management;
-    if (management?.expectsRepeatsFromServer === true && this.#isRepeatedByServer(bytes, start, end)) return false;
-    const server = kind === FrameKind.iq ? this.#server : undefined;
-    if (server !== undefined && this.#takesAnswer(server, bytes, start, end)) return false;
-    management?.serverStanza();
-    return true;
+    return this.#outlet.link === undefined || passesToClient(this, this.#outlet.link.down, { kind, bytes, start, end });
   }
 
   answer(request: DelegatedRequest, reply: Element): void {
@@ -153,50 +170,23 @@ export class ClientSession implements Requester, AskingParty {
     this.#pending?.delete(request);
     if (this.#blockedBy === request) this.#blockedBy = undefined;
     this.deliver(reply);
-    if (swallowed !== undefined) this.#management?.answered(swallowed);
+    if (swallowed !== undefined) this.#outlet.management?.answered(swallowed);
     this.#release();
-    if (!this.isBusy) this.#link?.owner.settled();
+    if (!this.isBusy) this.#outlet.link?.owner.settled();
   }
 
   /** Puts a stanza of ours, an element in any content namespace, into the client's stream. */
   deliver(stanza: Element): void {
-    this.#mindQueue();
-    const management = this.#management;
-    if (management === undefined) {
-      this.#link?.down.inject(stanzaBytes(stanza, NS.client));
-      return;
-    }
-    const bytes = stanzaBytes(stanza, NS.client);
-    if (management.injectDown(bytes, this.#hub.now()) === "send") this.#link?.down.inject(bytes);
-    const { pressure } = management;
-    if (pressure === "discard") this.#hub.sessions.discard(this);
-    else if (pressure === "drop") this.#link?.owner.overflow();
-    else this.requestAcks();
+    this.sendToClient(stanzaBytes(stanza, NS.client));
   }
 
-  /** A client that asks on, or is sent to, and does not read is given up before its queue grows for ever. */
-  #mindQueue(): void {
-    const link = this.#link;
-    if (link !== undefined && link.performer.queuedBytes("client") > this.#hub.limits.clientQueueBytes)
-      link.owner.overflow();
+  /** Puts complete stanzas that leave `jabber:client` unsaid, or say it, into the client's stream. */
+  sendToClient(bytes: Uint8Array): void {
+    if (this.#outlet.toClient(bytes) === "discard") this.#hub.sessions.discard(this);
   }
 
-  /** Asks for acknowledgements when they are due (protocol.md S13), and sees to it that this is looked at again. */
   requestAcks(): void {
-    const management = this.#management;
-    const link = this.#link;
-    if (management === undefined || link === undefined) return;
-    const { toClient, toServer } = management.requestsDue(this.#hub.now());
-    if (toClient) link.down.inject(writeRequest(this.#managementNamespace));
-    if (toServer) link.up.inject(writeRequest(this.#managementNamespace));
-    const { requestDueMs } = management;
-    if (requestDueMs === undefined) this.#clearAlarm();
-    else {
-      this.#alarm ??= this.#hub.alarms.set(requestDueMs - this.#hub.now(), () => {
-        this.#alarm = undefined;
-        this.requestAcks();
-      });
-    }
+    this.#outlet.requestAcks();
   }
 
   /** Asks the server in the client's name, and looks at its answers (protocol.md §3.2, J and X entries). */
@@ -204,7 +194,7 @@ export class ClientSession implements Requester, AskingParty {
     return (this.#server ??= new Questions(this.#hub, {
       unnamed: this.jid.bare(),
       send: (question) => {
-        this.#sendToServer(stanzaBytes(question, NS.client));
+        this.#outlet.toServer(stanzaBytes(question, NS.client));
       },
     }));
   }
@@ -220,14 +210,10 @@ export class ClientSession implements Requester, AskingParty {
     this.detach();
     this.#toComponents?.takeBackPresence();
     this.#server?.end();
+    this.#hub.users.presenceOf(this, false);
     if (this.#pending === undefined) return;
     for (const request of this.#pending.keys()) this.#hub.delegations.abandon(request);
     this.#pending = undefined;
-  }
-
-  #clearAlarm(): void {
-    if (this.#alarm !== undefined) this.#hub.alarms.cancel(this.#alarm);
-    this.#alarm = undefined;
   }
 
   #mustWait(kind: FrameKind): boolean {
@@ -255,7 +241,7 @@ export class ClientSession implements Requester, AskingParty {
     if (this.#isReleasing || this.#held === undefined) return;
     this.#isReleasing = true;
     for (let frame = this.#held?.peek(); frame !== undefined; frame = this.#held?.peek()) {
-      const link = this.#link;
+      const link = this.#outlet.link;
       if (link === undefined || this.#isBlocked(frame.kind)) break;
       this.#held?.shift();
       const { kind, bytes, childCount, childNamespaceHash: hash } = frame;
@@ -265,11 +251,11 @@ export class ClientSession implements Requester, AskingParty {
       if (kind === FrameKind.streamEnd) link.owner.streamEnded();
     }
     this.#isReleasing = false;
-    if (!this.isHolding) this.#link?.performer.resume("client");
+    if (!this.isHolding) this.#outlet.link?.performer.resume("client");
   }
 
   #passes(link: SessionLink, frame: StanzaFrame): boolean {
-    const management = this.#management;
+    const management = this.#outlet.management;
     if (management === undefined || frame.kind === FrameKind.streamEnd) return this.#decide(link, frame);
     if (management.expectsRepeatsFromClient && this.#isRepeated(link, frame, management)) return false;
     const isPassed = this.#decide(link, frame);
@@ -283,28 +269,6 @@ export class ClientSession implements Requester, AskingParty {
     return management.swallowedAgain(fingerprintOf(stanza, "up"));
   }
 
-  /** The server sends again what was kept from the client before its stream was resumed (protocol.md S30). */
-  #isRepeatedByServer(bytes: Buffer, start: number, end: number): boolean {
-    const stanza = this.#link && parseElement(bytes, start, end, this.#link.down.framer.scope);
-    return stanza !== undefined && this.#management?.swallowedAgainFromServer(fingerprintOf(stanza, "down")) === true;
-  }
-
-  /** True: the iq answers a question of ours, or a managing entity answers instead of the server. */
-  #takesAnswer(server: Questions, bytes: Buffer, start: number, end: number): boolean {
-    const { scope } = this.#link?.down.framer ?? {};
-    const answer = scope && server.take(bytes, start, end, scope);
-    if (answer === undefined) return false;
-    this.#management?.swallowedFromServer(fingerprintOf(answer, "down"));
-    this.requestAcks();
-    return true;
-  }
-
-  #sendToServer(bytes: Buffer): void {
-    const isSent = this.#management === undefined || this.#management.injectUp(bytes, this.#hub.now()) === "send";
-    if (isSent) this.#link?.up.inject(bytes);
-    this.requestAcks();
-  }
-
   #decide(link: SessionLink, frame: StanzaFrame): boolean {
     const { kind, bytes, start, end, childCount, hash } = frame;
     if (kind === FrameKind.streamEnd) return true;
@@ -315,8 +279,28 @@ export class ClientSession implements Requester, AskingParty {
       else if (endsComponents && this.#routing().takes(kind, head, link.up, frame)) return false;
     }
     if (kind !== FrameKind.iq) return true;
+    if (this.#entity !== undefined && this.#isReplyOf(this.#entity, link, frame)) return false;
     if (!this.domain.mayMatch(hash, childCount)) return true;
     return this.#consider(link, parseElement(bytes, start, end, link.up.framer.scope));
+  }
+
+  /** True: the iq answers what the managing entity was asked, and is nobody else's business. */
+  #isReplyOf(entity: UserEntity, { up }: SessionLink, { bytes, start, end }: StanzaFrame): boolean {
+    const { scope } = up.framer;
+    const { attributes } = readHead(bytes, start, end, scope);
+    const type = attributes.get("type");
+    if (type !== "result" && type !== "error") return false;
+    const answer = entity.questions.take(bytes, start, end, scope);
+    if (answer !== undefined) {
+      this.#outlet.swallow(answer);
+      return true;
+    }
+    if (!this.#hub.delegations.isReply(entity, attributes.get("id") ?? "")) return false;
+    const reply = parseElement(bytes, start, end, scope);
+    this.#outlet.swallow(reply);
+    // RFC 6120 §8.1.2.1: what the client says of itself does not count; its stream says who it is.
+    reply.attrs["from"] = this.jid.full();
+    return this.#hub.delegations.reply(entity, reply);
   }
 
   #consider(link: SessionLink, iq: Element): boolean {
@@ -324,10 +308,10 @@ export class ClientSession implements Requester, AskingParty {
     const decision = this.domain.settings.rules.decide(request);
     switch (decision.kind) {
       case "pass":
-        return true;
+        return !this.#answersDiscovery(iq);
       case "refuse": {
         const { condition, errorType: type, code } = decision;
-        this.#swallow(iq);
+        this.#outlet.swallow(iq);
         this.#hub.delegations.refused(this, this.domain, decision.rule, code);
         const stanza = { name: "iq", id: request.id, to: this.jid.full(), from: request.to ?? this.jid.bare() };
         this.deliver(stanzaError(stanza, { type, condition }));
@@ -343,23 +327,36 @@ export class ClientSession implements Requester, AskingParty {
     }
   }
 
+  /** True: a request about a node that only we have advertised was answered (XEP-0115 §6.2). */
+  #answersDiscovery(iq: Element): boolean {
+    const { discovery } = this.domain;
+    const query = discovery.answer(iq);
+    if (query !== undefined) {
+      this.#outlet.swallow(iq);
+      this.deliver(resultFor(iq, this.jid, query));
+      return true;
+    }
+    // protocol.md D53: where the server does not describe accounts, their owners are told what entities offer them.
+    if (!discovery.isAboutOwnAccount(iq, this.account)) return false;
+    this.server.watch(iq, (answer) => {
+      const description = attributeOf(answer, "type") === "error" ? discovery.describeAccount() : undefined;
+      if (description !== undefined) this.deliver(resultFor(iq, this.jid, description));
+      return description !== undefined;
+    });
+    return false;
+  }
+
   begin(delegation: Delegation, isTaken: boolean): DelegatedRequest {
-    const swallowed = isTaken ? this.#swallow(delegation.iq, true) : undefined;
+    const swallowed = isTaken ? this.#outlet.swallow(delegation.iq, true) : undefined;
     const request = this.#hub.delegations.open(this, delegation);
     (this.#pending ??= new Map()).set(request, swallowed);
     if (delegation.rule.blocking) this.#blockedBy = request;
     return request;
   }
 
-  #swallow(stanza: Element, awaitsAnswer = false): Swallowed | undefined {
-    const management = this.#management;
-    if (management === undefined || management.state === "off") return undefined;
-    return management.swallowed(fingerprintOf(stanza, "up"), awaitsAnswer);
-  }
-
   #routing(): ToComponents {
     const { jid, domain } = this;
-    const swallow = (stanza: Element): void => void this.#swallow(stanza);
+    const swallow = (stanza: Element): void => void this.#outlet.swallow(stanza);
     return (this.#toComponents ??= new ToComponents(this.#hub, {
       jid,
       domain,
@@ -372,10 +369,12 @@ export class ClientSession implements Requester, AskingParty {
     const type = attributes.get("type");
     if (type === "unavailable") {
       this.#priority = undefined;
+      this.#hub.users.presenceOf(this, false);
       this.#toComponents?.takeBackPresence();
     } else if (type === undefined) {
       const presence = parseElement(bytes, start, end, link.up.framer.scope);
       this.#priority = Number.parseInt(presence.getChildText("priority") ?? "0", 10) || 0;
+      this.#hub.users.presenceOf(this, true);
     }
   }
 }

@@ -274,7 +274,7 @@ export class ClientStream implements SessionOwner {
     const { authenticated, unauthenticated } = hub.limits;
     const now = (isAuthenticated(this.#state) ? authenticated : unauthenticated).maxFrameBytes;
     const limits = { now, later: authenticated.maxFrameBytes };
-    if (!adaptFeatures(features, limits, domain.settings.channelBinding)) return true;
+    if (!adaptFeatures(features, limits, domain)) return true;
     down.inject(streamsElement(features));
     return false;
   }
@@ -382,6 +382,9 @@ export class ClientStream implements SessionOwner {
     this.#manager?.ownerLearnt(jid.bareKey);
     hub.sessions.add(this.#session);
     performer.report({ kind: "bound", domain: domain.name, jid: jid.full() });
+    // The client was given no hash of the server's answer, because nobody knows that answer.
+    if (domain.discovery.wantsOwn && !this.#isLeftAlone)
+      hub.discovery.askServer(domain, "client", this.#session.server);
   }
 
   #negotiated(): void {

@@ -64,7 +64,7 @@ export class ComponentRequests implements Requester, AskingParty {
     }
   }
 
-  get server(): Questions {
+  get server(): Questions | undefined {
     return this.#component.server;
   }
 

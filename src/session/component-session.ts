@@ -7,6 +7,7 @@ import { ComponentRequests } from "./component-requests.js";
 import type { Domain } from "./domain.js";
 import { stanzaBytes } from "./errors.js";
 import type { LinkFaultCode } from "./faults.js";
+import { mayConcernDiscovery, nested } from "./from-server.js";
 import type { Hub } from "./hub.js";
 import { Liveness } from "./liveness.js";
 import type { Performer } from "./performer.js";
@@ -35,6 +36,7 @@ export interface ComponentStream {
  * else on a relayed link passes as it came (protocol.md D82).
  */
 export class ComponentSession implements Carrier {
+  readonly kind = "component";
   readonly #hub: Hub;
   readonly #stream: ComponentStream;
   readonly #liveness: Liveness;
@@ -112,7 +114,8 @@ export class ComponentSession implements Carrier {
   }
 
   /** Asks the server in the component's name, and looks at its answers. */
-  get server(): Questions {
+  get server(): Questions | undefined {
+    if (!this.#stream.isRelayed) return undefined;
     return (this.#server ??= new Questions(this.#hub, {
       unnamed: this.address,
       send: (question) => {
@@ -124,8 +127,14 @@ export class ComponentSession implements Carrier {
 
   /** A stanza of the server's. True: it goes on to the component as it came. */
   fromServer(kind: Kind, bytes: Buffer, start: number, end: number): boolean {
-    if (kind !== FrameKind.iq || this.#server === undefined) return true;
-    return this.#server.take(bytes, start, end, this.#stream.down.framer.scope) === undefined;
+    const { framer } = this.#stream.down;
+    const isIq = kind === FrameKind.iq;
+    if (isIq && this.#server?.take(bytes, start, end, framer.scope) !== undefined) return false;
+    if (!isIq || !mayConcernDiscovery(kind, framer)) return true;
+    const domainOf = (address: string): Domain | undefined => this.#hub.domain(parseJid(address)?.domain ?? "");
+    const changed = nested(framer, { kind, bytes, start, end }, domainOf, undefined, undefined);
+    if (changed !== undefined) this.deliver(changed);
+    return changed === undefined;
   }
 
   /** One of the two streams ends, or the link: the component is asked nothing more. */

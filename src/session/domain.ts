@@ -1,4 +1,5 @@
 import { parseJid } from "../xmpp/index.js";
+import { DomainDiscovery } from "./domain-discovery.js";
 import type { DomainSettings } from "./settings.js";
 
 /** A served domain: its settings, which a reload replaces under the links that stand, and what is counted for it. */
@@ -7,11 +8,13 @@ export class Domain {
   #settings: DomainSettings;
   /** Requests that each rule took, by namespace. */
   readonly matches = new Map<string, number>();
+  readonly discovery: DomainDiscovery;
 
   constructor(settings: DomainSettings) {
     this.name = settings.name;
     this.#settings = settings;
-    this.#keepMatchesOfRules();
+    this.discovery = new DomainDiscovery(settings.name);
+    this.replace(settings);
   }
 
   get settings(): DomainSettings {
@@ -20,6 +23,7 @@ export class Domain {
 
   replace(settings: DomainSettings): void {
     this.#settings = settings;
+    this.discovery.configure(settings.rules);
     this.#keepMatchesOfRules();
   }
 
@@ -34,7 +38,11 @@ export class Domain {
    */
   mayMatch(childNamespaceHash: number, childCount: number): boolean {
     const { rules } = this.#settings;
-    return rules.mayMatch(childNamespaceHash) || (childCount > 1 && rules.rules.length > 0);
+    return (
+      rules.mayMatch(childNamespaceHash) ||
+      (childCount > 1 && rules.rules.length > 0) ||
+      this.discovery.mayAnswer(childNamespaceHash)
+    );
   }
 
   /** Stanzas may be taken out of its clients' streams, or put in. */

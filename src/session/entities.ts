@@ -34,6 +34,10 @@ export class Entities {
     return this.#outstanding.keys();
   }
 
+  has(carrier: Carrier): boolean {
+    return this.#outstanding.has(carrier);
+  }
+
   /** What is outstanding at a stream; only one that is here has something. */
   outstandingAt(carrier: Carrier): EntityLink<DelegatedRequest> | undefined {
     return this.#outstanding.get(carrier);

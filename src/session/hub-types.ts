@@ -1,3 +1,4 @@
+import type { DiscoveryCounts } from "./domain-discovery.js";
 import type { LinkLimits, StreamManagementSettings } from "./settings.js";
 
 /** What became of one delegated request; the `outcome` label of `caesura_delegations_total`. */
@@ -8,6 +9,9 @@ export type DelegationOutcome = "result" | "error" | "timeout" | "no_link" | "in
  * because the id is unknown; `failed`: by the server; `expired`: nobody came back; `overflow`: too much waited.
  */
 export type ResumptionOutcome = "resumed" | "failed" | "refused" | "expired" | "overflow";
+
+/** What became of a question to a managing entity; the `outcome` label of `caesura_discovery_questions_total`. */
+export type DiscoveryOutcome = "answered" | "error" | "silent";
 
 /** What the hub tells the operator; performed at once, never for an untouched stanza. */
 export type HubEvent =
@@ -28,6 +32,16 @@ export type HubEvent =
   | { readonly kind: "resumption"; readonly domain: string; readonly outcome: ResumptionOutcome }
   /** The server's own service answers what is to be the managing entity's (protocol.md D57, R15). */
   | { readonly kind: "shadowed"; readonly domain: string; readonly rule: string }
+  /** What a managing entity said on the node of a delegated namespace; `leftOut` parts of it could not be used. */
+  | {
+      readonly kind: "discovery";
+      readonly domain: string;
+      readonly entity: string;
+      readonly rule: string;
+      readonly scope: "domain" | "account";
+      readonly outcome: DiscoveryOutcome;
+      readonly leftOut: number;
+    }
   | { readonly kind: "entity-up"; readonly entity: string }
   | { readonly kind: "entity-down"; readonly entity: string; readonly lost: number }
   | { readonly kind: "advertised"; readonly domain: string; readonly entity: string; readonly namespaces: number };
@@ -56,6 +70,8 @@ export interface HubStats {
   readonly pending: number;
   /** Requests that each rule took: domain → namespace → count. */
   readonly ruleMatches: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  /** Discovery answers and hashes of the server's that were changed, by domain. */
+  readonly discovery: ReadonlyMap<string, Readonly<DiscoveryCounts>>;
   /** Every configured managing entity. */
   readonly entities: ReadonlyMap<string, { readonly up: boolean; readonly queuedBytes: number }>;
 }

@@ -8,6 +8,7 @@ import { ClientLink } from "./client-link.js";
 import { ComponentLink } from "./component-link.js";
 import type { ComponentSession } from "./component-session.js";
 import { Delegations } from "./delegations.js";
+import { Discovery } from "./discovery.js";
 import { Domain } from "./domain.js";
 import { Entities } from "./entities.js";
 import { stanzaError } from "./errors.js";
@@ -15,6 +16,7 @@ import type { HubEnvironment, HubEvent, HubStats } from "./hub-types.js";
 import type { LinkMachine, Performer } from "./performer.js";
 import type { FrameCounts } from "./pump.js";
 import { attributesOf } from "./requests.js";
+import { UserEntities } from "./user-entities.js";
 import { Sessions } from "./sessions.js";
 import { routeFromComponent } from "./routing.js";
 import type { DomainSettings, LinkLimits } from "./settings.js";
@@ -33,6 +35,8 @@ export class Hub {
   readonly sessions: Sessions;
   readonly alarms: Alarms;
   readonly delegations: Delegations;
+  readonly discovery: Discovery;
+  readonly users: UserEntities;
   readonly #entities = new Entities();
   readonly #advertising: Advertising;
 
@@ -41,6 +45,8 @@ export class Hub {
   constructor(env: HubEnvironment) {
     this.#env = env;
     this.#advertising = new Advertising(env);
+    this.discovery = new Discovery(env);
+    this.users = new UserEntities(this);
     this.alarms = new Alarms(env);
     this.sessions = new Sessions(env, this.alarms);
     this.delegations = new Delegations(env, this.alarms, this.#entities);
@@ -63,7 +69,9 @@ export class Hub {
       this.#domains.set(settings.name, domain);
       this.#removed.delete(settings.name);
     }
-    for (const carrier of this.#entities.all()) this.#advertising.tell(carrier, this.#domains);
+    const known = [...this.#entities.all()];
+    this.users.configure(this.#domains.values());
+    for (const carrier of known) if (this.#entities.has(carrier)) this.#introduce(carrier);
   }
 
   openClientLink(
@@ -88,6 +96,7 @@ export class Hub {
       resumable: this.sessions.resumptions.size,
       pending: this.delegations.pending,
       entities: new Map(this.#entityStats()),
+      discovery: new Map([...this.#domains.values()].map(({ name, discovery }) => [name, discovery.counts])),
       ruleMatches: new Map([...this.#domains.values()].map(({ name, matches }) => [name, matches])),
     };
   }
@@ -162,6 +171,11 @@ export class Hub {
   entityUp(carrier: Carrier): void {
     this.#entities.add(carrier);
     for (const entity of carrier.entities) this.#env.report({ kind: "entity-up", entity });
+    this.#introduce(carrier);
+  }
+
+  /** Tells an entity what it manages now, if that is not what it was told. */
+  tell(carrier: Carrier): void {
     this.#advertising.tell(carrier, this.#domains);
   }
 
@@ -199,6 +213,12 @@ export class Hub {
   /** A stanza of a component whose link ends here. */
   routeFromComponent(component: ComponentSession, stanza: Element): void {
     routeFromComponent(this, component, stanza);
+  }
+
+  /** Tells an entity what it manages, and asks what it has to say about that (XEP-0355 §4.2, §7.2). */
+  #introduce(carrier: Carrier): void {
+    this.tell(carrier);
+    this.discovery.ask(carrier, this.#domains.values());
   }
 
   *#entityStats(): Iterable<[string, { readonly up: boolean; readonly queuedBytes: number }]> {

@@ -40,6 +40,11 @@ export class Questions {
   readonly #open = new Set<(answer: Element | undefined) => void>();
   #isOver = false;
 
+  /** The stream is over for good; nothing is answered any more. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
   constructor(hub: Hub, stream: AskedStream) {
     this.#hub = hub;
     this.#stream = stream;

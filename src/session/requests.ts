@@ -1,7 +1,7 @@
 import type { DelegationRule, Request } from "../rules/index.js";
-import type { Element } from "../xml/index.js";
-import { childElements, namespaceOf } from "../xml/index.js";
-import { parseJid } from "../xmpp/index.js";
+import { childElements, Element, namespaceOf } from "../xml/index.js";
+import type { Jid } from "../xmpp/index.js";
+import { NS, parseJid } from "../xmpp/index.js";
 import { stanzaError } from "./errors.js";
 
 /** Who asked: a c2s stream, or a stanza of a component. The answer goes to that very stream and no other (D36). */
@@ -46,6 +46,15 @@ export function attributesOf(stanza: Element): {
 } {
   const { type, id, to, from } = stanza.attrs as Record<string, string | undefined>;
   return { type, id, to, from };
+}
+
+/** The result of a client's request, answered here; without an address it was for the client's account (protocol.md R3). */
+export function resultFor(iq: Element, client: Jid, payload: Element): Element {
+  const { id, to = client.bare() } = attributesOf(iq);
+  const result = new Element("iq", { xmlns: NS.client, type: "result", to: client.full(), from: to });
+  if (id !== undefined) result.attrs["id"] = id;
+  result.cnode(payload);
+  return result;
 }
 
 /**

@@ -1,5 +1,7 @@
 /** Every namespace name of this project, once, beside its document. Prefixes mean nothing: compare namespace and local name. */
 export const NS = {
+  /** XEP-0060 */
+  pubsub: "http://jabber.org/protocol/pubsub",
   /** RFC 6120 §4.8.1: the stream header, features, stream errors. */
   streams: "http://etherx.jabber.org/streams",
   /** RFC 6120 §4.8.3: content of client streams. */

@@ -87,7 +87,7 @@ log: { level: debug }`;
         timeoutMs: 30_000,
         blocking: false,
         foreignTargets: "server",
-        identities: [],
+        identities: ["pubsub/pep"],
       },
     ]);
   });

@@ -91,6 +91,7 @@ const stats: HubStats = {
   sessions: 3,
   resumable: 1,
   pending: 2,
+  discovery: new Map(),
   ruleMatches: new Map([["capulet.lit", new Map([["urn:xmpp:mam:2", 9]])]]),
   entities: new Map([["pubsub.capulet.lit", { up: true, queuedBytes: 42 }]]),
 };

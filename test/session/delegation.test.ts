@@ -439,9 +439,9 @@ describe("the managing entity", () => {
     const entity = world.entity();
     entity.forget();
     world.hub.configure([domain([rule(NAMESPACE)])]);
-    expect(entity.take("component")).toBe("");
+    expect(entity.answerDiscovery().take("component")).toBe("");
     world.hub.configure([domain([rule(NAMESPACE), rule("urn:xmpp:mam:2")])]);
-    expect(entity.take("component")).toContain("urn:xmpp:mam:2");
+    expect(entity.answerDiscovery().take("component")).toContain('<delegated namespace="urn:xmpp:mam:2"/>');
   });
 
   test("has its own requests on its namespace passed to the server (D6)", () => {

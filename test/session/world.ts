@@ -134,6 +134,7 @@ export class World {
     );
     link.near("<handshake>0</handshake>");
     link.server("<handshake/>");
+    link.answerDiscovery();
     return link;
   }
 }
@@ -165,6 +166,9 @@ export function bind(link: Link, jid: string): void {
   link.client("<iq type='set' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
   link.server(`<iq type='result' id='b1'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>${jid}</jid></bind></iq>`);
 }
+
+const QUESTION =
+  /^<iq type="get"[^>]* id="made-\d+"[^>]*><query xmlns="http:\/\/jabber.org\/protocol\/disco#info"( node="urn:xmpp:delegation:2:[^"]*")?\/><\/iq>$/;
 
 /** One link's machine with a performer that writes down what it is asked for. */
 export class Link implements Performer {
@@ -206,6 +210,36 @@ export class Link implements Performer {
     const bytes = Buffer.concat(this.#sent.filter((sent) => sent.leg === leg).map((sent) => sent.bytes));
     this.#sent = this.#sent.filter((sent) => sent.leg !== leg);
     return bytes.toString("utf8");
+  }
+
+  /**
+   * Answers questions of Caesura's about discovery that the transcript holds, and takes them out of it: `answer` gives
+   * what the entity or the server has to say on a node (undefined: an error), by default nothing.
+   */
+  answerDiscovery(answer: (node: string | undefined, leg: LegName) => string | undefined = () => undefined): this {
+    const questions = this.#sent.flatMap(({ leg, bytes }) => {
+      const found = QUESTION.exec(bytes.toString("utf8"));
+      return found === null ? [] : [{ leg, text: found[0] }];
+    });
+    this.#sent = this.#sent.filter(({ bytes }) => !QUESTION.test(bytes.toString("utf8")));
+    for (const { leg, text } of questions) {
+      const of = (name: string): string => new RegExp(` ${name}="([^"]*)"`).exec(text)?.[1] ?? "";
+      const node = of("node");
+      const payload = answer(node === "" ? undefined : node, leg);
+      const [type, content] =
+        payload === undefined
+          ? [
+              "error",
+              "<error type='cancel'><feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>",
+            ]
+          : [
+              "result",
+              `<query xmlns='http://jabber.org/protocol/disco#info'${node === "" ? "" : ` node='${node}'`}>${payload}</query>`,
+            ];
+      const to = of("from") === "" ? "" : ` to='${of("from")}'`;
+      this.#feed(leg, `<iq type='${type}' id='${of("id")}' from='${of("to")}'${to}>${content}</iq>`);
+    }
+    return this;
   }
 
   /** Pieces sent on a leg, since the last `take` or `forget`. */

@@ -1,0 +1,49 @@
+import type { Element } from "../xml/index.js";
+import type { Carrier } from "./carrier.js";
+import type { ClientSession } from "./client-session.js";
+import type { Hub } from "./hub.js";
+import { Questions } from "./questions.js";
+
+/**
+ * A user's session that manages namespaces (XEP-0355 §4). It is asked in its stream, or in the one that it is resumed in;
+ * what it replies is taken out of its stream.
+ */
+export class UserEntity implements Carrier {
+  readonly kind = "client";
+  readonly session: ClientSession;
+  readonly entities: readonly string[];
+  readonly questions: Questions;
+
+  constructor(hub: Hub, session: ClientSession, entities: readonly string[]) {
+    this.session = session;
+    this.entities = entities;
+    this.questions = new Questions(hub, { unnamed: this.address, send: this.deliver.bind(this) });
+  }
+
+  get address(): string {
+    return this.session.jid.full();
+  }
+
+  get connection(): string {
+    return this.session.connection;
+  }
+
+  get queuedBytes(): number {
+    return this.session.queuedBytes;
+  }
+
+  get server(): Questions {
+    return this.session.server;
+  }
+
+  sendToEntity(bytes: Uint8Array): void {
+    this.session.sendToClient(bytes);
+  }
+
+  deliver(stanza: Element): void {
+    this.session.deliver(stanza);
+  }
+
+  /** Nobody else can claim to be it: the server bound the address to this stream. */
+  challenge(): void {}
+}
