@@ -8,6 +8,7 @@
 // authority is named in NODE_EXTRA_CA_CERTS.
 import { createInterface } from "node:readline";
 import { client } from "@xmpp/client";
+import { parse } from "ltx";
 
 const [service = "xmpp://127.0.0.1:5222", jid = "juliet@capulet.lit"] = process.argv.slice(2);
 const [username, domain] = jid.split("@");
@@ -34,7 +35,12 @@ entity.on("online", (address) => {
   socket.on("data", (data) => report("received", data));
   report("online", address.toString());
   const input = createInterface({ input: process.stdin });
-  input.on("line", (line) => socket.write(line));
+  // Through the library, which has to count what it sends (XEP-0198 §4).
+  input.on("line", (line) => {
+    Promise.resolve(line)
+      .then((text) => entity.send(parse(text)))
+      .catch((error) => report("error", error.message));
+  });
   // Time for the answers to the last line.
   input.on("close", () => setTimeout(() => void entity.stop(), 1_000));
 });

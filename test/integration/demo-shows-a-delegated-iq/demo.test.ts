@@ -41,7 +41,7 @@ describe.skipIf(cannotRun("prosody", "ps"))("caesura demo", () => {
       const peer = await demo(["--once"], env);
       expect(await peer.ended(20_000)).toBe(0);
       expect(peer.log).toContain(said);
-      expect(peer.log).toMatch(/client → Caesura.*\n.*<iq type='get' id='v2'>/);
+      expect(peer.log).toMatch(/client → Caesura.*\n.*<iq type="get" id="v2">/);
       expect(peer.log).toMatch(/Caesura → verse\.capulet\.lit.*\n.*<iq type="set" from="capulet\.lit"/);
       expect(peer.log).toMatch(/verse\.capulet\.lit → Caesura/);
       expect(peer.log).toMatch(/Caesura → client[^]*yonder window/);
