@@ -1,9 +1,11 @@
 import type { Config, DomainConfig, ServerComponentConfig } from "../config/index.js";
-import { upstream } from "../relay/index.js";
+import { c2sUpstream, upstream } from "../relay/index.js";
 import type { Upstream } from "../relay/index.js";
 import { childElements, findChild, namespaceOf } from "../xml/index.js";
 import type { Element } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
+import { judgeFeatures } from "./judge-features.js";
+import type { Judgement } from "./judge-features.js";
 import { Probe, ProbeError, streamHeader } from "./probe.js";
 
 /** What was found out by asking. An `error` means that Caesura could not work like that. */
@@ -32,8 +34,6 @@ export async function askServers(config: Config): Promise<readonly Finding[]> {
   return findings;
 }
 
-type Judgement = Pick<Finding, "severity" | "message" | "hint">;
-
 async function askClientPort(domain: DomainConfig, deadlineMs: number): Promise<readonly Finding[]> {
   const { c2s } = domain.server;
   const found = (judgement: Judgement): Finding => ({
@@ -42,7 +42,7 @@ async function askClientPort(domain: DomainConfig, deadlineMs: number): Promise<
     port: "c2s",
     message: `${domain.name}, client port ${c2s.host}:${c2s.port}: ${judgement.message}`,
   });
-  const probe = new Probe(upstream(c2s), NS.client, deadlineMs);
+  const probe = new Probe(c2sUpstream(c2s, domain.tls.cert), NS.client, deadlineMs);
   try {
     await probe.open();
     let features = await featuresOf(probe, domain.name);
@@ -57,7 +57,7 @@ async function askClientPort(domain: DomainConfig, deadlineMs: number): Promise<
       await probe.secure();
       features = await featuresOf(probe, domain.name);
     }
-    return judgeFeatures(features, c2s.tls).map(found);
+    return judgeFeatures(features, c2s, probe.showsEndPoint).map(found);
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
     return [found({ severity: "error", message: error.message })];
@@ -80,71 +80,6 @@ async function proceed(probe: Probe): Promise<void> {
   const heard = await probe.hear();
   if (heard.kind === "element" && heard.element.name === "proceed" && namespaceOf(heard.element) === NS.tls) return;
   throw new ProbeError("It offers STARTTLS, but refuses it.");
-}
-
-/** Says what in the server's features does not fit a proxy that ends TLS in front of it (protocol.md A1 to A7, T2). */
-function judgeFeatures(features: Element, tls: DomainConfig["server"]["c2s"]["tls"]): readonly Judgement[] {
-  const mechanisms = mechanismsOf(features);
-  const startTls = findChild(features, "starttls", NS.tls);
-  const judgements: Judgement[] = [];
-  if (tls === "none" && startTls !== undefined && findChild(startTls, "required", NS.tls) !== undefined) {
-    judgements.push({
-      severity: "error",
-      message: "it insists on TLS, and the configuration says tls: none.",
-      hint: "Let it serve Caesura in clear (Prosody: c2s_require_encryption = false), or use tls: starttls.",
-    });
-  } else if (mechanisms.length === 0) {
-    judgements.push({
-      severity: "error",
-      message: "it offers no way to authenticate.",
-      hint: "In clear, Prosody offers PLAIN only with allow_unencrypted_plain_auth = true, ejabberd SASL2 only with allow_unencrypted_sasl2: true.",
-    });
-  }
-  const bound = mechanisms.filter((mechanism) => mechanism.endsWith("-PLUS"));
-  if (bound.length > 0) {
-    judgements.push({
-      severity: "warning",
-      message: `it offers ${bound.join(", ")}, which bind a login to the TLS connection of the server and fail through Caesura (RFC 5802 §6).`,
-      hint: "Use tls: none on loopback, where the server has no TLS to bind to.",
-    });
-  }
-  if (mechanisms.includes("EXTERNAL")) {
-    judgements.push({
-      severity: "warning",
-      message: "it offers EXTERNAL, but a client's certificate ends at Caesura (XEP-0178 §2).",
-      hint: "Switch EXTERNAL off on this port of the server.",
-    });
-  }
-  if (findChild(features, "compression", NS.compressFeature) !== undefined) {
-    judgements.push({
-      severity: "warning",
-      message: "it offers stream compression, which Caesura takes out of what clients see (XEP-0138).",
-      hint: "Switch compression off on the server.",
-    });
-  }
-  if (childElements(features).some((feature) => namespaceOf(feature).startsWith(NS.delegation))) {
-    judgements.push({
-      severity: "warning",
-      message: "it offers namespace delegation itself.",
-      hint: "Switch the server's own delegation off, or two parties will answer the same requests.",
-    });
-  }
-  const offered = mechanisms.length === 0 ? "" : `; authentication by ${mechanisms.join(", ")}`;
-  const names = childElements(features).map(({ name }) => name);
-  judgements.push({ severity: "note", message: `it answers, and offers ${names.join(", ") || "nothing"}${offered}.` });
-  return judgements;
-}
-
-function mechanismsOf(features: Element): readonly string[] {
-  const lists = [findChild(features, "mechanisms", NS.sasl), findChild(features, "authentication", NS.sasl2)];
-  const names = lists.flatMap((list) =>
-    list === undefined
-      ? []
-      : childElements(list)
-          .filter(({ name }) => name === "mechanism")
-          .map((mechanism) => mechanism.text()),
-  );
-  return [...new Set(names)];
 }
 
 async function askComponentPort(domain: DomainConfig, deadlineMs: number): Promise<readonly Finding[]> {

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import type { Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
-import { endsOfOpened, isTrusted, proxyHeader, tlsClientOptions } from "../relay/index.js";
+import { connect as connectTls, TLSSocket } from "node:tls";
+import { endsOfOpened, isTrusted, proxyHeader, showsEndPoint, tlsClientOptions } from "../relay/index.js";
 import type { Upstream } from "../relay/index.js";
 import { Framer, FrameKind, parseElement, readHead } from "../xml/index.js";
 import type { Element, FramerLimits, FramerOptions } from "../xml/index.js";
@@ -47,6 +47,11 @@ export class Probe {
     this.#contentNamespace = contentNamespace;
     this.#deadlineMs = deadlineMs;
     this.#framer = new Framer({ contentNamespace, limits });
+  }
+
+  /** Whether the server's certificate is the one that clients see, where it matters. */
+  get showsEndPoint(): boolean {
+    return !(this.#socket instanceof TLSSocket) || showsEndPoint(this.#socket, this.#upstream);
   }
 
   async open(): Promise<void> {

@@ -7,7 +7,7 @@ import type {
 } from "../config/index.js";
 import type { CertificateSource } from "../listen/index.js";
 import type { RuleName } from "../metrics/index.js";
-import { upstream, type Upstream } from "../relay/index.js";
+import { c2sUpstream, upstream, type Upstream } from "../relay/index.js";
 import { RuleTable } from "../rules/index.js";
 import type { DomainSettings, LinkLimits, StreamManagementSettings } from "../session/index.js";
 import { DEFAULT_MANAGEMENT_OPTIONS } from "../stream/index.js";
@@ -78,7 +78,7 @@ export interface Upstreams {
 /** Errors  throws on authorities that TLS does not take. */
 export function upstreams(config: Config): Upstreams {
   return {
-    c2s: new Map(config.domains.map((domain) => [domain.name, upstream(domain.server.c2s)])),
+    c2s: new Map(config.domains.map((domain) => [domain.name, c2sUpstream(domain.server.c2s, domain.tls.cert)])),
     component: new Map(
       config.domains.flatMap((domain) => {
         const { component } = domain.server;

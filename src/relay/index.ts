@@ -22,5 +22,5 @@ export {
 export { ListenerCounters, RelayMetrics, nearLeg, type FrameCounts, type Refusal } from "./counters.js";
 export { roomBytes } from "./room.js";
 export { Turns } from "./turn.js";
-export { isTrusted, tlsClientOptions, upstream, type Upstream } from "./upstream.js";
+export { c2sUpstream, isTrusted, showsEndPoint, tlsClientOptions, upstream, type Upstream } from "./upstream.js";
 export { keepAliveMs, wrapAsServer } from "./open-socket.js";

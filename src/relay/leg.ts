@@ -95,8 +95,9 @@ export class Leg implements Flushable, Reader, SocketEvents {
     return this.#phase === "open" || this.#phase === "closing";
   }
 
-  get isSecure(): boolean {
-    return this.#socket instanceof TLSSocket && this.#phase === "open";
+  /** While TLS stands; for whoever looks at certificates. */
+  get secured(): TLSSocket | undefined {
+    return this.#socket instanceof TLSSocket && this.#phase === "open" ? this.#socket : undefined;
   }
 
   /** Queues bytes. Nobody may write into them afterwards. */

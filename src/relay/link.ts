@@ -9,6 +9,7 @@ import type {
   LinkTimer,
   Performer,
 } from "../session/index.js";
+import { faultEvent } from "../session/index.js";
 import type { MessageFault } from "../stream/index.js";
 import type { XmlFault } from "../xml/index.js";
 import { streamErrorConditions } from "../xmpp/index.js";
@@ -21,7 +22,7 @@ import { proxyHeader, type ConnectionEnds } from "./proxy-header.js";
 import { PauseReason } from "./room.js";
 import type { LegTraffic } from "./traffic.js";
 import type { Turns } from "./turn.js";
-import type { Upstream } from "./upstream.js";
+import { showsEndPoint, type Upstream } from "./upstream.js";
 
 /** A machine as the hub makes it: what it does, and how many frames it saw. */
 export type CountingMachine = LinkMachine & { readonly frames: FrameCounts };
@@ -276,7 +277,8 @@ export class Link implements Performer, LegOwner, CountedLink {
 
   legConnected(leg: Leg): void {
     this.#serverAnswered((performance.now() - (this.#connecting?.sinceMs ?? 0)) / 1000);
-    if (leg.isSecure) this.#surroundings.metrics.handshakes.add(leg.name, "done");
+    if (leg.secured !== undefined) this.#surroundings.metrics.handshakes.add(leg.name, "done");
+    this.#compareCertificates(leg);
     this.#surroundings.turns.begin(this);
     this.#machine.connected();
     this.#surroundings.turns.end();
@@ -284,6 +286,7 @@ export class Link implements Performer, LegOwner, CountedLink {
 
   legSecured(leg: Leg, serverName: string | undefined): void {
     this.#surroundings.metrics.handshakes.add(leg.name, "done");
+    this.#compareCertificates(leg);
     this.#surroundings.turns.begin(this);
     this.#machine.secured(leg.name, serverName);
     this.#surroundings.turns.end();
@@ -314,6 +317,11 @@ export class Link implements Performer, LegOwner, CountedLink {
     }
     this.origin.counters.leave(this);
     this.origin.gone(this);
+  }
+
+  #compareCertificates({ name, secured }: Leg): void {
+    if (name !== "server" || secured === undefined || this.#upstream === undefined) return;
+    if (!showsEndPoint(secured, this.#upstream)) this.report(faultEvent("server", "certificate-differs"));
   }
 
   #tellClosed(leg: LegName, reason: LegClosed): void {

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, X509Certificate } from "node:crypto";
 import { isIP } from "node:net";
 import {
   checkServerIdentity,
@@ -7,6 +7,7 @@ import {
   type SecureContext,
   type TLSSocket,
 } from "node:tls";
+import type { ServerC2sConfig } from "../config/index.js";
 import type { ProxyVersion } from "./proxy-header.js";
 
 /** Where a server leg leads, and how its certificate is judged. */
@@ -20,6 +21,8 @@ export interface Upstream {
   readonly verify: boolean;
   /** SHA-256 of the only certificate to accept, 64 lower-case hexadecimal digits; replaces trust and name. */
   readonly pinnedCertificate: string | undefined;
+  /** SHA-256 of the certificate that clients see, likewise, where their logins are bound to it (RFC 5929 §4). */
+  readonly endPoint?: string | undefined;
   /** Whether, and how, the server is told the client's address in front of everything else. */
   readonly proxyProtocol?: ProxyVersion | undefined;
   /** Made once for all connections; undefined where there is no TLS. */
@@ -28,10 +31,18 @@ export interface Upstream {
 
 /** Completes what the configuration says of a server. `ca` is PEM; undefined means the system's authorities. */
 export function upstream(server: Omit<Upstream, "secureContext"> & { readonly ca: string | undefined }): Upstream {
-  const { host, port, tls, serverName, verify, pinnedCertificate, proxyProtocol, ca } = server;
+  const { host, port, tls, serverName, verify, pinnedCertificate, endPoint, proxyProtocol, ca } = server;
   const secureContext =
     tls === "none" ? undefined : createSecureContext({ minVersion: "TLSv1.2", ...(ca === undefined ? {} : { ca }) });
-  return { host, port, tls, serverName, verify, pinnedCertificate, proxyProtocol, secureContext };
+  return { host, port, tls, serverName, verify, pinnedCertificate, endPoint, proxyProtocol, secureContext };
+}
+
+/**
+ * Where the client links of a domain lead. `certificate` is what its clients see, PEM; a login may be bound to the first of the
+ * file, the domain's own.
+ */
+export function c2sUpstream(c2s: ServerC2sConfig, certificate: string): Upstream {
+  return upstream({ ...c2s, endPoint: c2s.channelBinding === "endpoint" ? digestOf(certificate) : undefined });
 }
 
 export function tlsClientOptions(upstream: Upstream): ConnectionOptions {
@@ -47,8 +58,17 @@ export function tlsClientOptions(upstream: Upstream): ConnectionOptions {
 
 /** The last word on the server's certificate, after Node verified chain and name where that was asked for. */
 export function isTrusted(socket: TLSSocket, upstream: Upstream): boolean {
-  if (upstream.pinnedCertificate === undefined) return true;
-  const certificate = socket.getPeerX509Certificate();
-  if (certificate === undefined) return false;
-  return createHash("sha256").update(certificate.raw).digest("hex") === upstream.pinnedCertificate;
+  return (
+    upstream.pinnedCertificate === undefined || digestOf(socket.getPeerX509Certificate()) === upstream.pinnedCertificate
+  );
+}
+
+/** Whether a login that a client binds to our certificate is one that the server can prove (RFC 5929 §4, protocol.md A4). */
+export function showsEndPoint(socket: TLSSocket, upstream: Upstream): boolean {
+  return upstream.endPoint === undefined || digestOf(socket.getPeerX509Certificate()) === upstream.endPoint;
+}
+
+function digestOf(certificate: string | X509Certificate | undefined): string | undefined {
+  const raw = typeof certificate === "string" ? new X509Certificate(certificate).raw : certificate?.raw;
+  return raw && createHash("sha256").update(raw).digest("hex");
 }

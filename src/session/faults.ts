@@ -55,6 +55,12 @@ export const LINK_FAULTS = {
     source: "RFC 6120 §5.4.2",
     meaning: "the server did not answer `<starttls/>` with `<proceed/>`",
   },
+  "certificate-differs": {
+    condition: "undefined-condition",
+    source: "RFC 5929 §4",
+    meaning:
+      "`server.c2s.channelBinding` is `endpoint`, and the server shows another certificate than clients see; logins that are bound to it fail",
+  },
   "unknown-nonza": {
     condition: "unsupported-stanza-type",
     source: "RFC 6120 §4.9.3.24",

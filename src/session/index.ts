@@ -9,7 +9,7 @@
 export type { CloseReason, LegClosed, LegName, LinkEvent, LinkMachine, LinkTimer, Performer } from "./performer.js";
 export type { DelegationOutcome, HubEnvironment, HubEvent, HubStats } from "./hub-types.js";
 export type { DomainSettings, LinkLimits, StreamManagementSettings } from "./settings.js";
-export { LINK_FAULTS, REQUEST_FAULTS } from "./faults.js";
+export { faultEvent, LINK_FAULTS, REQUEST_FAULTS } from "./faults.js";
 export type { LinkFaultCode, RequestFaultCode } from "./faults.js";
 export { Hub } from "./hub.js";
 export type { LinkStats } from "./hub.js";

@@ -1,5 +1,5 @@
 import type { Element } from "../xml/index.js";
-import { childElements, findChild, namespaceOf } from "../xml/index.js";
+import { attributeOf, childElements, findChild, namespaceOf } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
 
 /**
@@ -14,7 +14,7 @@ import { NS } from "../xmpp/index.js";
 export type ChannelBinding = "passthrough" | "endpoint" | "strip";
 
 /** RFC 5929 §4: the hash of the server's certificate, the one kind of binding that is the same on two connections. */
-const END_POINT = "tls-server-end-point";
+export const END_POINT = "tls-server-end-point";
 
 /**
  * Whether a login by this mechanism is lost between a client and a server whose TLS both end here.
@@ -62,6 +62,19 @@ export function limitOffers(features: Element, binding: ChannelBinding): boolean
   if (mechanisms !== undefined) changed = withoutMechanisms(mechanisms, NS.sasl, binding) || changed;
   if (authentication !== undefined) changed = withoutMechanisms(authentication, NS.sasl2, binding) || changed;
   return changed;
+}
+
+/**
+ * The kinds of channel binding that a server says it can do (XEP-0440 §2); undefined if it does not say. To be asked before
+ * `limitOffers`.
+ */
+export function bindingTypesOf(features: Element): readonly string[] | undefined {
+  const lists = [findChild(features, "mechanisms", NS.sasl), findChild(features, "authentication", NS.sasl2)];
+  for (const place of [features, ...lists]) {
+    const list = place && findChild(place, "sasl-channel-binding", NS.saslChannelBinding);
+    if (list !== undefined) return childElements(list).map((type) => attributeOf(type, "type") ?? "");
+  }
+  return undefined;
 }
 
 /** The answer to a login by a mechanism that was not offered (RFC 6120 §6.5.7, XEP-0388 §2.6.2). */

@@ -28,6 +28,8 @@ export interface CaesuraOptions {
   readonly components?: Readonly<Record<string, string>>;
   /** `capulet.lit` when absent; each gets a certificate of its own and the same server. */
   readonly domains?: readonly string[];
+  /** What clients of each domain see; made anew when absent. */
+  readonly certificate?: Certificate;
   /** `proxyProtocol` of each listener. */
   readonly proxyProtocol?: Settings;
   /** Further top-level keys: `limits`, `timeouts`, … */
@@ -170,7 +172,7 @@ interface Prepared {
   readonly certificates: ReadonlyMap<string, Certificate>;
 }
 
-async function prepare({ domains = ["capulet.lit"] }: CaesuraOptions): Promise<Prepared> {
+async function prepare({ domains = ["capulet.lit"], certificate }: CaesuraOptions): Promise<Prepared> {
   const folder = temporaryFolder("caesura");
   const ports = {
     starttls: await freePort(),
@@ -179,7 +181,9 @@ async function prepare({ domains = ["capulet.lit"] }: CaesuraOptions): Promise<P
     component: await freePort(),
     admin: await freePort(),
   };
-  const certificates = new Map(domains.map((domain) => [domain, makeCertificate(folder, domain, [domain])]));
+  const certificates = new Map(
+    domains.map((domain) => [domain, certificate ?? makeCertificate(folder, domain, [domain])]),
+  );
   return { folder, ports, certificates };
 }
 

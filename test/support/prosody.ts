@@ -19,6 +19,8 @@ export interface ProsodyOptions {
   readonly components?: Readonly<Record<string, string>>;
   /** TLS on the client port (STARTTLS, required) and on a port of its own (direct). */
   readonly certificate?: Certificate;
+  /** The only version of TLS to speak, as LuaSec names it. */
+  readonly tlsProtocol?: "tlsv1_2";
   /** The namespaces that mod_delegation of prosody-modules delegates: the reference to compare with. */
   readonly delegations?: Readonly<Record<string, ProsodyDelegation>>;
   /** Modules besides the usual ones. */
@@ -79,6 +81,7 @@ function configuration(
   directTlsPort: number,
 ): string {
   const { certificate, delegations } = options;
+  const tlsProtocol = options.tlsProtocol === undefined ? "" : `, protocol = ${lua(options.tlsProtocol)}`;
   const delegation = delegations === undefined ? [] : ["delegation"];
   const lines = [
     "run_as_root = true",
@@ -103,7 +106,7 @@ function configuration(
     `log = { { levels = { min = ${lua(process.env["CAESURA_TEST_PROSODY_LOG"] ?? "info")} }, to = "console" } }`,
     ...(certificate === undefined
       ? []
-      : [`ssl = { key = ${lua(certificate.keyFile)}, certificate = ${lua(certificate.certFile)} }`]),
+      : [`ssl = { key = ${lua(certificate.keyFile)}, certificate = ${lua(certificate.certFile)}${tlsProtocol} }`]),
   ];
   for (const domain of options.domains) {
     lines.push(`VirtualHost ${lua(domain)}`);

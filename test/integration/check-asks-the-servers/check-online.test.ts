@@ -191,7 +191,7 @@ describe("something else on the server's port", () => {
     const findings = brief(await ask(`{ ${address} }`));
     expect(findings.map((text) => text.split(" ").slice(0, 6).join(" "))).toEqual([
       "warning c2s it offers SCRAM-SHA-1-PLUS, which",
-      "warning c2s it offers EXTERNAL, but",
+      "warning c2s it offers EXTERNAL, which",
       "warning c2s it offers stream compression,",
       "note c2s it answers, and offers",
     ]);
