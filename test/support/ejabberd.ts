@@ -6,6 +6,8 @@ export interface EjabberdOptions {
   readonly domain?: string;
   readonly users?: Readonly<Record<string, string>>;
   readonly components?: Readonly<Record<string, string>>;
+  /** Modules besides the usual ones, with their options. */
+  readonly modules?: Readonly<Record<string, unknown>>;
   /** Both ports expect to be told the client's address. */
   readonly expectsProxyHeader?: boolean;
 }
@@ -55,6 +57,7 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
       mod_private: {},
       mod_vcard: {},
       mod_stream_mgmt: { resend_on_timeout: false },
+      ...options.modules,
     },
   };
   writeFileSync(config, JSON.stringify(settings));

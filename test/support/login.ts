@@ -1,10 +1,14 @@
+import type { Element } from "ltx";
 import { createHash } from "node:crypto";
+import type { Received } from "./stream-reader.js";
 import { XmppStream } from "./xmpp-stream.js";
 
 /** The accounts of the tests. */
 export const passwords: Readonly<Record<string, string>> = { juliet: "r0m30", romeo: "jul13t", nurse: "4ng3l1c4" };
 
 export interface LoginOptions {
+  /** Is shown the features behind SASL. */
+  readonly onFeatures?: (features: Element) => void;
   readonly port: number;
   readonly user: string;
   readonly domain?: string;
@@ -63,7 +67,8 @@ export async function authenticate(options: LoginOptions): Promise<XmppStream> {
   const outcome = await stream.take((element) => /^(success|failure)$/.test(element.getName()), "the outcome of SASL");
   if (outcome.element.getName() !== "success") throw new Error(`not authenticated: ${outcome.raw}`);
   await stream.open(header);
-  await stream.take((element) => element.getName() === "features", "stream features");
+  const offered = await stream.take((element) => element.getName() === "features", "stream features");
+  options.onFeatures?.(offered.element);
   return stream;
 }
 
@@ -71,6 +76,8 @@ export interface ComponentOptions {
   readonly port: number;
   readonly jid: string;
   readonly secret: string;
+  /** Is shown everything that comes, from the first element on, as `XmppStream.intercept`. */
+  readonly intercept?: (received: Received, stream: XmppStream) => boolean;
 }
 
 /** The stream header of a component (XEP-0114 §3). */
@@ -85,6 +92,8 @@ export function componentHeader(jid: string): string {
 export async function connectComponent(options: ComponentOptions): Promise<XmppStream> {
   const stream = await XmppStream.connect(options.port, undefined, options.jid);
   stream.jid = options.jid;
+  const { intercept } = options;
+  if (intercept !== undefined) stream.intercept = (received) => intercept(received, stream);
   await componentHandshake(stream, componentHeader(options.jid), options.secret);
   return stream;
 }
