@@ -4,6 +4,7 @@ import { check } from "./check.js";
 import type { CheckOptions } from "./check.js";
 import { explain } from "./explain.js";
 import type { ExplainOptions } from "./explain.js";
+import type { ImportOptions } from "./import.js";
 import type { RulesTestOptions } from "./rules-test.js";
 import { schema } from "./schema.js";
 import { exitCode } from "./terminal.js";
@@ -74,6 +75,17 @@ export async function runCommandLine(arguments_: readonly string[], terminal: Te
     .action(async (files: readonly string[], options: RulesTestOptions) => {
       const { testRules } = await import("./rules-test.js");
       outcome = testRules(files, options, terminal);
+    });
+  program
+    .command("import")
+    .description("make a proxy.yaml of a configuration of Prosody, and say what could not be carried over")
+    .argument("<file>", "for example /etc/prosody/prosody.cfg.lua")
+    .option("-o, --output <file>", "where to write; nothing is overwritten; standard output if left out")
+    .option("--json", "print the result as JSON")
+    .addHelpText("after", "\nExit codes: 0 if a file was made, 1 if none could be, 2 for a wrong command line.")
+    .action(async (file: string, options: ImportOptions) => {
+      const { importProsody } = await import("./import.js");
+      outcome = importProsody(file, options, terminal);
     });
   program
     .command("schema")

@@ -1,5 +1,17 @@
-import { readFileSync, statSync } from "node:fs";
+import { resolve } from "node:path";
+import { readTextFile } from "../config/index.js";
 import type { Problem } from "../config/index.js";
+
+/** Something to say about a place in a file; a `Problem` has a code besides. */
+export interface Remark {
+  readonly severity: "error" | "warning" | "note";
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  readonly message: string;
+  readonly hint?: string;
+  readonly code?: string;
+}
 
 /**
  * Writes problems for a person: place, sentence, the line itself with a caret under the column, and what to do.
@@ -9,6 +21,18 @@ import type { Problem } from "../config/index.js";
 export function formatProblems(problems: readonly Problem[], text: string | undefined, hasColours = false): string {
   const lines = text?.split(/\r?\n/) ?? [];
   return problems.map((problem) => formatProblem(problem, lines[problem.line - 1], hasColours)).join("\n");
+}
+
+/** The same for remarks about several files; `textOf` is asked once for each. */
+export function formatNotes(notes: readonly Remark[], textOf: (file: string) => string | undefined): string {
+  const texts = new Map<string, readonly string[]>();
+  return notes
+    .map((note) => {
+      const lines = texts.get(note.file) ?? textOf(note.file)?.split(/\r?\n/) ?? [];
+      texts.set(note.file, lines);
+      return formatProblem(note, lines[note.line - 1], false);
+    })
+    .join("\n");
 }
 
 /** `2 errors, 1 warning`. */
@@ -22,22 +46,23 @@ export function summarise(problems: readonly Problem[]): string {
   return parts.length === 0 ? "no problems" : parts.join(", ");
 }
 
+// Nobody quotes from more than this; what is larger is refused with `file-too-large`, and has no lines to show.
+const maxQuotedBytes = 4 * 1024 * 1024;
+
 /** The text of a configuration file, to quote from; undefined if that is what cannot be read. */
 export function sourceText(file: string): string | undefined {
-  try {
-    return statSync(file).isFile() ? readFileSync(file, "utf8") : undefined;
-  } catch {
-    return undefined;
-  }
+  const read = readTextFile(resolve(file), maxQuotedBytes);
+  return read.ok ? read.file.text : undefined;
 }
 
 const maxExcerpt = 100;
 
-function formatProblem(problem: Problem, line: string | undefined, hasColours: boolean): string {
-  const colour = problem.severity === "error" ? 31 : 33;
+function formatProblem(problem: Remark, line: string | undefined, hasColours: boolean): string {
+  const colour = { error: 31, warning: 33, note: 36 }[problem.severity];
   const paint = (code: number, text: string): string => (hasColours ? `\u001B[${code}m${text}\u001B[0m` : text);
   const place = `${problem.file}:${problem.line}:${problem.column}`;
-  const head = `${paint(1, place)}: ${paint(colour, problem.severity)}: ${printable(problem.message)} [${problem.code}]`;
+  const code = problem.code === undefined ? "" : ` [${problem.code}]`;
+  const head = `${paint(1, place)}: ${paint(colour, problem.severity)}: ${printable(problem.message)}${code}`;
   return [
     head,
     ...(line === undefined || line.trim() === "" ? [] : excerpt(line, problem, (caret) => paint(colour, caret))),
@@ -47,7 +72,7 @@ function formatProblem(problem: Problem, line: string | undefined, hasColours: b
 }
 
 /** The line and a caret below the column; a long line is cut around it. */
-function excerpt(written: string, { line: number, column }: Problem, paint: (caret: string) => string): string[] {
+function excerpt(written: string, { line: number, column }: Remark, paint: (caret: string) => string): string[] {
   const line = masked(written);
   const start = line.length <= maxExcerpt ? 0 : Math.max(0, Math.min(column - 40, line.length - maxExcerpt));
   const shown = printable(line.slice(start, start + maxExcerpt));
@@ -56,10 +81,10 @@ function excerpt(written: string, { line: number, column }: Problem, paint: (car
   return [`${gutter} | ${shown}`, `${" ".repeat(gutter.length)} | ${" ".repeat(widthOf(before))}${paint("^")}`];
 }
 
-/** A secret that was written into the file by mistake does not go on into a terminal or a ticket. */
+/** A secret that was written into a file, by mistake or in Lua, does not go on into a terminal or a ticket. */
 function masked(line: string): string {
   return line.replaceAll(
-    /(\b(?:secret|password|passphrase)["']?\s*:\s*)("[^"]*"|'[^']*'|[^\s,}#]+)/gi,
+    /((?:secret|password|passphrase)["'\]]*\s*[:=]\s*)("[^"]*"?|'[^']*'?|\[=*\[.*|[^\s,}#]+)/gi,
     (_, key: string, value: string) => key + "*".repeat(value.length),
   );
 }

@@ -1,9 +1,8 @@
-import { readFileSync } from "node:fs";
 import { loadConfig, type Config, type Problem } from "../config/index.js";
 import { InheritedSockets, ListenError } from "../listen/index.js";
 import { createLogger, flushLog, standardOutput, type LogDestination, type Logger } from "../log/index.js";
 import { startProxy, type StreamProxy } from "../main.js";
-import { formatProblems, summarise } from "./report.js";
+import { formatProblems, sourceText, summarise } from "./report.js";
 import { ServiceManager } from "./service-manager.js";
 import { exitCode, type Terminal } from "./terminal.js";
 
@@ -25,7 +24,7 @@ export async function run({ config: file }: RunOptions, terminal: Terminal): Pro
   const sockets = InheritedSockets.of(env, process.pid);
   const loaded = loadConfig(file, { env, sockets: sockets.names });
   if (!loaded.ok) {
-    stderr.write(`${formatProblems(loaded.problems, textOf(file))}${summarise(loaded.problems)}\n`);
+    stderr.write(`${formatProblems(loaded.problems, sourceText(file))}${summarise(loaded.problems)}\n`);
     return exitCode.usage;
   }
   const destination = standardOutput();
@@ -57,15 +56,6 @@ export async function run({ config: file }: RunOptions, terminal: Terminal): Pro
   } finally {
     manager.close();
     process.off("uncaughtExceptionMonitor", lastWords);
-  }
-}
-
-/** The file's own lines make the report readable; it may be what is missing. */
-function textOf(file: string): string | undefined {
-  try {
-    return readFileSync(file, "utf8");
-  } catch {
-    return undefined;
   }
 }
 

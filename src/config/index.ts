@@ -43,7 +43,7 @@ export type { RulesConfig, RulesDomain } from "./rules.js";
 export { ConfigDocument } from "./document.js";
 export { readTextFile } from "./files.js";
 export { complainAboutIssues } from "./issues.js";
-export { Source } from "./source.js";
+export { formatPath, Source } from "./source.js";
 export { didYouMean } from "./suggest.js";
 export { Vocabulary } from "./vocabulary.js";
 export { configReference } from "./reference.js";

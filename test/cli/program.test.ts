@@ -6,16 +6,19 @@ describe("the command line", () => {
   test("prints its help on request, on standard output, with exit code 0", async () => {
     const { code, stdout, stderr } = await caesura(["--help"]);
     expect([code, stderr]).toEqual([0, ""]);
-    for (const command of ["run", "check", "explain", "schema", "demo"]) {
+    for (const command of ["run", "check", "explain", "import", "rules", "schema", "demo"]) {
       expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, "m"));
     }
   });
 
-  test.each(["run", "check", "explain", "schema", "demo"])("prints the help of %s", async (command) => {
-    const { code, stdout } = await caesura([command, "--help"]);
-    expect(code).toBe(0);
-    expect(stdout).toContain(`Usage: caesura ${command}`);
-  });
+  test.each(["run", "check", "explain", "import", "rules", "schema", "demo"])(
+    "prints the help of %s",
+    async (command) => {
+      const { code, stdout } = await caesura([command, "--help"]);
+      expect(code).toBe(0);
+      expect(stdout).toContain(`Usage: caesura ${command}`);
+    },
+  );
 
   test("prints its version", async () => {
     expect(await caesura(["--version"])).toEqual({ code: 0, stdout: "0.1.0\n", stderr: "" });
