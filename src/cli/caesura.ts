@@ -3,7 +3,7 @@ import { keepHeapSmall } from "./small-heap.js";
 
 keepHeapSmall();
 // Loaded after that has run: the graph of a static import is there before the first line is.
-const { runCommandLine } = await import("./program.js");
+const [{ runCommandLine }, ports] = await Promise.all([import("./program.js"), import("./port-trial.js")]);
 
 // `caesura schema | head -1`: who reads us may leave before we are done, and that is no error of ours.
 for (const stream of [process.stdout, process.stderr]) {
@@ -19,4 +19,5 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   stdin: process.stdin,
   env: process.env,
   hasColours: process.stdout.isTTY && process.stdout.hasColors() && process.env["NO_COLOR"] === undefined,
+  ports,
 });

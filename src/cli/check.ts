@@ -2,6 +2,7 @@ import { expiredCode, loadConfig } from "../config/index.js";
 import type { Config, Problem } from "../config/index.js";
 import { askServers } from "./online.js";
 import type { Finding } from "./online.js";
+import { checkPorts } from "./ports.js";
 import { formatProblems, sourceText, summarise } from "./report.js";
 import { exitCode } from "./terminal.js";
 import type { Terminal } from "./terminal.js";
@@ -20,11 +21,12 @@ export interface CheckOptions {
  */
 export async function check(options: CheckOptions, terminal: Terminal): Promise<number> {
   const loaded = loadConfig(options.config, { env: terminal.env });
-  const problems = loaded.ok ? loaded.warnings : loaded.problems;
+  const ports = terminal.ports === undefined ? [] : await checkPorts(options.config, terminal.ports);
+  const problems = merged(loaded.ok ? loaded.warnings : loaded.problems, ports);
   const findings = loaded.ok && options.online === true ? await askServers(loaded.config) : [];
   const isUsable =
     loaded.ok &&
-    !problems.some(({ code }) => code === expiredCode) &&
+    !problems.some(({ code, severity }) => severity === "error" || code === expiredCode) &&
     !findings.some(({ severity }) => severity === "error");
 
   if (options.json === true) {
@@ -37,6 +39,13 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
     terminal.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   } else report(options, problems, findings, loaded.ok ? loaded.config : undefined, terminal);
   return isUsable ? exitCode.clean : exitCode.failure;
+}
+
+/** In the order of the file. An address that is wrong by itself need not be tried. */
+function merged(problems: readonly Problem[], ports: readonly Problem[]): readonly Problem[] {
+  const isKnown = (one: Problem): boolean => problems.some(({ path }) => path === one.path);
+  const all = [...problems, ...ports.filter((one) => !isKnown(one))];
+  return all.toSorted((a, b) => a.line - b.line || a.column - b.column);
 }
 
 function report(

@@ -24,13 +24,17 @@ export function formatProblems(problems: readonly Problem[], text: string | unde
 }
 
 /** The same for remarks about several files; `textOf` is asked once for each. */
-export function formatNotes(notes: readonly Remark[], textOf: (file: string) => string | undefined): string {
+export function formatNotes(
+  notes: readonly Remark[],
+  textOf: (file: string) => string | undefined,
+  hasColours = false,
+): string {
   const texts = new Map<string, readonly string[]>();
   return notes
     .map((note) => {
       const lines = texts.get(note.file) ?? textOf(note.file)?.split(/\r?\n/) ?? [];
       texts.set(note.file, lines);
-      return formatProblem(note, lines[note.line - 1], false);
+      return formatProblem(note, lines[note.line - 1], hasColours);
     })
     .join("\n");
 }

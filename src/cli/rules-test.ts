@@ -2,7 +2,7 @@ import { dirname, resolve } from "node:path";
 import { loadRules } from "../config/index.js";
 import type { Problem, RulesConfig } from "../config/index.js";
 import { chooseDomain, describeStep, framerLimits } from "./explain.js";
-import { formatProblems, sourceText, summarise } from "./report.js";
+import { formatNotes, sourceText, summarise } from "./report.js";
 import { loadRuleCases } from "./rule-cases.js";
 import type { Expectation, RuleCase } from "./rule-cases.js";
 import { readStanzas } from "./stanza-input.js";
@@ -125,9 +125,7 @@ function isPassed({ problems, outcomes }: FileOutcome): boolean {
 }
 
 function report({ file, problems, outcomes }: FileOutcome, { stdout, hasColours }: Terminal): void {
-  for (const problem of problems) {
-    stdout.write(`${formatProblems([problem], sourceText(problem.file), hasColours)}\n`);
-  }
+  if (problems.length > 0) stdout.write(`${formatNotes(problems, sourceText, hasColours)}\n`);
   for (const outcome of outcomes) stdout.write(tell(outcome, file));
   const failed = outcomes.filter((outcome) => !isCasePassed(outcome)).length;
   const cases = `${outcomes.length} case${outcomes.length === 1 ? "" : "s"}`;

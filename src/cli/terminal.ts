@@ -1,3 +1,5 @@
+import type { Ports } from "./ports.js";
+
 /** What a command talks to; the process's own in `caesura.ts`, recorders in tests. */
 export interface Terminal {
   readonly stdout: { write(text: string): unknown };
@@ -6,6 +8,8 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** True if standard output may show colours. */
   readonly hasColours: boolean;
+  /** How ports are tried; absent: they are not. */
+  readonly ports?: Ports;
 }
 
 /** How a process ends (sysexits are not used: three outcomes are all that a script asks for). */

@@ -6,6 +6,7 @@ import type { ConfigDocument } from "./document.js";
 import { readNamedFile } from "./files.js";
 import type { NamedFile } from "./files.js";
 import type { certificateSchema } from "./domain-schema.js";
+import type { ProblemCode } from "./problem.js";
 import { Secret } from "./secret.js";
 import type { DocumentPath } from "./source.js";
 
@@ -39,6 +40,7 @@ export function proveCertificate(
   if (leaf !== undefined) {
     if (domain !== undefined) checkName(document, [...at, "cert"], leaf, domain);
     checkDates(document, [...at, "cert"], leaf, nowMs);
+    checkChain(document, [...at, "cert"], chain ?? [], nowMs);
   }
   if (leaf === undefined || key === undefined || certFile === undefined || keyFile === undefined) return undefined;
   if (!leaf.checkPrivateKey(key)) {
@@ -166,5 +168,35 @@ function checkDates(document: ConfigDocument, at: DocumentPath, leaf: X509Certif
       code: "certificate-expires-soon",
       message: `The certificate expires on ${leaf.validTo}.`,
     });
+  }
+}
+
+/** Clients follow the chain from the domain's own certificate upwards (RFC 8446 §4.4.2). */
+function checkChain(
+  document: ConfigDocument,
+  at: DocumentPath,
+  chain: readonly X509Certificate[],
+  nowMs: number,
+): void {
+  const complain = (code: ProblemCode, message: string, hint: string): void =>
+    document.complain(at, { severity: "warning", code, message, hint });
+  for (const [index, issuer] of chain.entries()) {
+    const issued = chain[index - 1];
+    if (issued === undefined) continue;
+    if (!issued.checkIssued(issuer)) {
+      complain(
+        "certificate-chain",
+        `Certificate ${index + 1} of the file has not issued certificate ${index}, so clients may find no way to an authority.`,
+        "The domain's own comes first, then the one that issued it, and so on.",
+      );
+      return;
+    }
+    if (Date.parse(issuer.validTo) >= nowMs) continue;
+    const hint = "Replace the chain by the one that your authority gives out now, and reload.";
+    complain(
+      expiredCode,
+      `Certificate ${index + 1} of the file, an authority's, has expired on ${issuer.validTo}.`,
+      hint,
+    );
   }
 }

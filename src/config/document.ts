@@ -6,6 +6,9 @@ import type { Complaint, DocumentPath, Position, Source } from "./source.js";
 
 // More than any sensible file has; the product of nested aliases is bounded by `maxAliasCount` besides.
 const maxAliases = 100;
+// One bracket too few makes an error of each line behind it, and nobody reads more than this.
+const maxProblems = 500;
+const maxYamlErrors = 20;
 
 /**
  * A parsed YAML document that knows where everything stands, and collects what is wrong with it.
@@ -20,6 +23,7 @@ export class ConfigDocument {
   readonly #root: Node | undefined;
   readonly #document: Document.Parsed | undefined;
   readonly #problems: Problem[] = [];
+  #isFull = false;
 
   constructor(source: Source) {
     this.source = source;
@@ -46,12 +50,18 @@ export class ConfigDocument {
     return this.#problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
   }
 
+  /** True if nothing more is recorded. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
   get hasErrors(): boolean {
     return this.#problems.some((problem) => problem.severity === "error");
   }
 
   /** Records a problem with the value at `path`, or, with `at: "key"`, with the key that ends it. */
   complain(path: DocumentPath, complaint: Complaint, at: "value" | "key" = "value"): void {
+    if (this.#isFull) return;
     this.#add(path, this.source.positionAt(this.#offsetOf(path, at)), complaint);
   }
 
@@ -61,6 +71,17 @@ export class ConfigDocument {
   }
 
   #add(path: DocumentPath, position: Position, complaint: Complaint): void {
+    if (this.#isFull) return;
+    this.#push(path, position, complaint);
+    if (this.#problems.length < maxProblems) return;
+    this.#isFull = true;
+    this.#push([], position, {
+      code: "too-many-problems",
+      message: "There are more problems; these are the first that were found.",
+    });
+  }
+
+  #push(path: DocumentPath, position: Position, complaint: Complaint): void {
     this.#problems.push({
       severity: complaint.severity ?? "error",
       path: formatPath(path),
@@ -74,7 +95,7 @@ export class ConfigDocument {
   }
 
   #read(document: Document.Parsed): unknown {
-    for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
+    for (const { code, message, pos } of [...document.errors, ...document.warnings].slice(0, maxYamlErrors)) {
       this.#add([], this.source.positionAt(pos[0]), describeYamlError(code, message));
     }
     if (this.#problems.length > 0) return undefined;

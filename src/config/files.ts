@@ -2,7 +2,7 @@ import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ConfigDocument } from "./document.js";
 import type { ProblemCode } from "./problem.js";
-import type { DocumentPath } from "./source.js";
+import type { Complaint, DocumentPath } from "./source.js";
 
 /** A file that the configuration names, as it was read. */
 export interface NamedFile {
@@ -55,10 +55,26 @@ export function readNamedFile(
   name: string,
 ): NamedFile | undefined {
   const result = readTextFile(resolve(folder, name), maxNamedFileBytes);
-  if (result.ok) return result.file;
+  if (result.ok) {
+    if (isWorldWritable(result.file)) document.complain(at, describeWorldWritable(result.file.path));
+    return result.file;
+  }
   const hint = name.startsWith("~") ? "A leading ~ is not expanded; write the whole path." : result.hint;
   document.complain(at, { code: result.code, message: result.message, hint });
   return undefined;
+}
+
+export function isWorldWritable({ mode }: Pick<NamedFile, "mode">): boolean {
+  return (mode & 0o002) !== 0;
+}
+
+export function describeWorldWritable(path: string): Complaint {
+  return {
+    severity: "warning",
+    code: "world-writable",
+    message: `Every user of this machine may change ${JSON.stringify(path)}.`,
+    hint: `chmod o-w ${path}`,
+  };
 }
 
 // A certificate chain of ten has some twenty kilobytes, the list of all public authorities a quarter of a megabyte.

@@ -37,6 +37,8 @@ export { configJsonSchema } from "./json-schema.js";
 export type { JsonSchema } from "./json-schema.js";
 export { loadConfig, parseConfig } from "./load.js";
 export type { LoadOptions } from "./load.js";
+export { loadAddresses } from "./listening.js";
+export type { WrittenAddress, WrittenAddresses } from "./listening.js";
 export { loadRules } from "./rules.js";
 export type { RulesConfig, RulesDomain } from "./rules.js";
 // For documents of the same kind as `proxy.yaml`.
@@ -44,6 +46,7 @@ export { ConfigDocument } from "./document.js";
 export { readTextFile } from "./files.js";
 export { complainAboutIssues } from "./issues.js";
 export { formatPath, Source } from "./source.js";
+export type { Complaint, DocumentPath } from "./source.js";
 export { didYouMean } from "./suggest.js";
 export { Vocabulary } from "./vocabulary.js";
 export { configReference } from "./reference.js";

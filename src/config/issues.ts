@@ -23,6 +23,7 @@ export function complainAboutIssues(
     const path = issue.path.map((step) => (typeof step === "number" ? step : String(step)));
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys) {
+        if (document.isFull) return;
         const complaint = { code: "unknown-key", message: `Unknown key ${JSON.stringify(key)}.` } as const;
         document.complain([...path, key], { ...complaint, hint: words.hintForKey(path, key) }, "key");
       }

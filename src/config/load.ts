@@ -3,7 +3,7 @@ import { proveStore } from "./client-mode.js";
 import type { Config } from "./config.js";
 import { ConfigDocument } from "./document.js";
 import { proveDomains } from "./domains.js";
-import { readTextFile } from "./files.js";
+import { isWorldWritable, readTextFile } from "./files.js";
 import type { ReadResult } from "./files.js";
 import { complainAboutIssues } from "./issues.js";
 import { proveAdmin, proveListeners } from "./listeners.js";
@@ -35,8 +35,25 @@ export const maxFileBytes = 1024 * 1024;
  */
 export function loadConfig(file: string, options: LoadOptions): LoadedConfig<Config> {
   const read = readTextFile(resolve(file), maxFileBytes);
-  if (read.ok) return parseConfig(file, read.file.text, options);
+  if (read.ok) {
+    const loaded = parseConfig(file, read.file.text, options);
+    if (!isWorldWritable(read.file)) return loaded;
+    // Whoever may change this file decides where every password goes.
+    const place = { path: "", file, line: 1, column: 1 };
+    const problem: Problem = { ...place, severity: "warning", ...describeOpenFile(file) };
+    return loaded.ok
+      ? { ...loaded, warnings: [problem, ...loaded.warnings] }
+      : { ...loaded, problems: [problem, ...loaded.problems] };
+  }
   return { ok: false, problems: [unreadable(file, read)] };
+}
+
+function describeOpenFile(file: string): Pick<Problem, "code" | "message" | "hint"> {
+  return {
+    code: "world-writable",
+    message: `Every user of this machine may change ${JSON.stringify(resolve(file))}.`,
+    hint: `chmod o-w ${file}`,
+  };
 }
 
 /** The one problem of a file that could not be read. */

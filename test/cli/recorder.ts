@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import type { Ports } from "../../src/cli/ports.js";
 import { runCommandLine } from "../../src/cli/program.js";
 
 export interface Outcome {
@@ -7,10 +8,17 @@ export interface Outcome {
   readonly stderr: string;
 }
 
+interface Surroundings {
+  readonly input?: string | Uint8Array;
+  readonly env?: Record<string, string>;
+  /** Absent: no port is tried. */
+  readonly ports?: Ports;
+}
+
 /** Runs a command line in this process, with `input` on standard input, and records what it writes. */
 export async function caesura(
   arguments_: readonly string[],
-  { input = "", env = {} }: { readonly input?: string | Uint8Array; readonly env?: Record<string, string> } = {},
+  { input = "", env = {}, ports }: Surroundings = {},
 ): Promise<Outcome> {
   const written = { stdout: "", stderr: "" };
   const code = await runCommandLine(arguments_, {
@@ -19,6 +27,7 @@ export async function caesura(
     stdin: chunks(Buffer.from(input)),
     env,
     hasColours: false,
+    ...(ports === undefined ? {} : { ports }),
   });
   return { code, ...written };
 }
