@@ -1,5 +1,9 @@
 import { expiredCode, loadConfig } from "../config/index.js";
 import type { Config, Problem } from "../config/index.js";
+import { parseJid } from "../xmpp/index.js";
+import { askDiscovery } from "./ask-discovery.js";
+import type { Account } from "./ask-discovery.js";
+import { askOutside } from "./ask-outside.js";
 import { askServers } from "./online.js";
 import type { Finding } from "./online.js";
 import { checkPorts } from "./ports.js";
@@ -11,6 +15,8 @@ export interface CheckOptions {
   readonly config: string;
   readonly json?: boolean;
   readonly online?: boolean;
+  /** Bare JID of an account to ask the server as. */
+  readonly as?: string;
 }
 
 /**
@@ -20,10 +26,15 @@ export interface CheckOptions {
  *       a server cannot be used as configured.
  */
 export async function check(options: CheckOptions, terminal: Terminal): Promise<number> {
+  const account = accountOf(options, terminal);
+  if (typeof account === "string") {
+    terminal.stderr.write(`error: ${account}\n`);
+    return exitCode.usage;
+  }
   const loaded = loadConfig(options.config, { env: terminal.env });
   const ports = terminal.ports === undefined ? [] : await checkPorts(options.config, terminal.ports);
   const problems = merged(loaded.ok ? loaded.warnings : loaded.problems, ports);
-  const findings = loaded.ok && options.online === true ? await askServers(loaded.config) : [];
+  const findings = loaded.ok && options.online === true ? await askEverything(loaded.config, account, terminal) : [];
   const isUsable =
     loaded.ok &&
     !problems.some(({ code, severity }) => severity === "error" || code === expiredCode) &&
@@ -39,6 +50,27 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
     terminal.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   } else report(options, problems, findings, loaded.ok ? loaded.config : undefined, terminal);
   return isUsable ? exitCode.clean : exitCode.failure;
+}
+
+async function askEverything(
+  config: Config,
+  account: Account | undefined,
+  { ports }: Terminal,
+): Promise<readonly Finding[]> {
+  const offers = await askServers(config);
+  const outside = await askOutside(config);
+  return [...offers, ...outside, ...(await askDiscovery(config, { account, ports }))];
+}
+
+/** Who asks; a sentence if the command line makes no sense. */
+function accountOf({ as, online }: CheckOptions, { env }: Terminal): Account | string | undefined {
+  if (as === undefined) return undefined;
+  const jid = parseJid(as);
+  if (jid?.local === undefined) return `--as ${JSON.stringify(as)} is no account, as juliet@capulet.lit is one`;
+  if (online !== true) return "--as asks the server, and needs --online";
+  const password = env["CAESURA_PASSWORD"];
+  if (password === undefined) return `the password of ${jid.bare()} is read from CAESURA_PASSWORD, which is not set`;
+  return { jid, password };
 }
 
 /** In the order of the file. An address that is wrong by itself need not be tried. */

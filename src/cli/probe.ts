@@ -7,7 +7,7 @@ import { Framer, FrameKind, parseElement, readHead } from "../xml/index.js";
 import type { Element, FramerLimits, FramerOptions } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
 
-/** What a server said. An `element` is a nonza: stream features, a stream error, `<proceed/>`. */
+/** What a server said. An `element` is a nonza (stream features, a stream error, `<proceed/>`), an iq or a message. */
 export type Heard =
   | { readonly kind: "header"; readonly attributes: ReadonlyMap<string, string> }
   | { readonly kind: "element"; readonly element: Element };
@@ -76,6 +76,12 @@ export class Probe {
     this.#framer = new Framer({ contentNamespace: this.#contentNamespace, limits });
     this.#heard = [];
     this.#listen(socket);
+  }
+
+  /** Begins anew with the stream, behind the last byte that was heard (RFC 6120 §6.3.2). */
+  restart(): void {
+    this.#framer = new Framer({ contentNamespace: this.#contentNamespace, limits });
+    this.#heard = [];
   }
 
   send(text: string): void {
@@ -148,7 +154,7 @@ export class Probe {
         if (kind === FrameKind.streamHeader) {
           const { attributes } = readHead(bytes, start, end, this.#framer.scope);
           this.#heard.push({ kind: "header", attributes });
-        } else if (kind === FrameKind.nonza) {
+        } else if (kind === FrameKind.nonza || kind === FrameKind.iq || kind === FrameKind.message) {
           this.#heard.push({ kind: "element", element: parseElement(bytes, start, end, this.#framer.scope) });
         } else if (kind === FrameKind.streamEnd) this.#fail("The server closed the stream.");
       },

@@ -47,6 +47,7 @@ export async function runCommandLine(arguments_: readonly string[], terminal: Te
     .description("say everything that is wrong with a configuration, with places and hints")
     .option(...configOption)
     .option("--online", "also ask the servers and their component ports what they offer")
+    .option("--as <jid>", "with --online: an account to ask as, its password in CAESURA_PASSWORD")
     .option("--json", "print the result as JSON")
     .addHelpText("after", "\nExit codes: 0 if it can be used, 1 if there are problems, 2 for a wrong command line.")
     .action(async (options: CheckOptions) => {
