@@ -27,7 +27,9 @@ export function importProsody(file: string, options: ImportOptions, terminal: Te
   const { plan, notes } = convert(readProsody(file));
   const checked = plan.domains.length === 0 ? undefined : proved(plan, file, options.output ?? "proxy.yaml");
   const all = inOrder([...notes, ...(checked?.notes ?? [])]);
-  const yaml = all.some(({ severity }) => severity === "error") ? undefined : checked?.yaml;
+  const isReadable = !all.some(({ severity }) => severity === "error");
+  const lost = all.filter(({ severity }) => severity === "warning");
+  const yaml = checked === undefined || !isReadable ? undefined : renderProxyYaml(checked.plan, file, lost);
   const failure = yaml === undefined || options.output === undefined ? undefined : write(options.output, yaml);
   const isMade = yaml !== undefined && failure === undefined;
   if (options.json === true) {
@@ -61,14 +63,14 @@ function countOf(domains: ProxyPlan["domains"]): number {
 }
 
 /**
- * The text of a plan, less the delegations that Caesura would refuse: those become notes at the place where they were
+ * A plan, less the delegations that Caesura would refuse: those become notes at the place where they were
  * read. What remains is accepted by `caesura check`, apart from files that are not there.
  */
 function proved(
   plan: ProxyPlan,
   origin: string,
   output: string,
-): { readonly yaml: string; readonly notes: readonly Note[] } {
+): { readonly plan: ProxyPlan; readonly notes: readonly Note[] } {
   const notes: Note[] = [];
   let current = plan;
   for (;;) {
@@ -95,7 +97,7 @@ function proved(
           message: `caesura check will not take ${path} of the result: ${message}`,
         });
       }
-      return { yaml, notes };
+      return { plan: current, notes };
     }
     current = { ...current, domains };
   }

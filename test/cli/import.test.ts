@@ -42,11 +42,11 @@ async function run(lua: string, ...more: string[]): Promise<Imported> {
   return { ...(await caesura(["import", file, ...more])), space };
 }
 
-/** The notes without excerpts, and without the name of the file. */
+/** The notes without excerpts, without the folder, and without what most short configurations here lack. */
 function notesOf({ stderr, space }: Imported): readonly string[] {
   return stderr
     .split("\n")
-    .filter((line) => /: (?:error|warning|note): /.test(line))
+    .filter((line) => /: (?:error|warning|note): /.test(line) && !line.includes("note: No modules_enabled"))
     .map((line) => line.replace(`${space.folder}/`, ""));
 }
 
@@ -196,6 +196,36 @@ describe("caesura import", () => {
     expect(notesOf(outcome)).toEqual([expect.stringContaining("x.capulet.lit, which is no Component here")]);
     expect(outcome.stdout).toContain("x.capulet.lit: {}");
     expect(remaining(outcome)).toEqual([]);
+  });
+
+  test("warns of an entity that Prosody makes itself, and of options that it does not know", async () => {
+    const outcome = await run(
+      [
+        'modules_enabled = { "delegation" }',
+        'VirtualHost "capulet.lit"',
+        'delegations = { ["urn:x"] = { jid = "rooms.capulet.lit" } }',
+        "delegations_timeout = 5",
+        'Component "rooms.capulet.lit" "muc"',
+      ].join("\n"),
+    );
+    expect(notesOf(outcome)).toEqual([
+      expect.stringContaining(
+        "3:18: warning: urn:x is delegated to rooms.capulet.lit, which Prosody makes itself of a module (muc)",
+      ),
+      expect.stringContaining("4:1: warning: Not carried over: delegations_timeout is not known here."),
+    ]);
+    // The file itself says so too, to whoever finds it later.
+    expect(outcome.stdout).toMatch(
+      /^# To be looked at:\n#\n# - .*prosody\.cfg\.lua:3: urn:x is delegated[^\n]*\n# - .*:4: Not carried/m,
+    );
+  });
+
+  test("says that a table had no effect before", async () => {
+    const lua =
+      'VirtualHost "capulet.lit" delegations = { ["urn:x"] = { jid = "x.capulet.lit" } } Component "x.capulet.lit"';
+    const outcome = await run(lua);
+    expect(outcome.stderr).toContain("1:27: note: No modules_enabled names mod_delegation");
+    expect(outcome.stdout).not.toContain("To be looked at");
   });
 
   test("names files for secrets where Prosody takes no components", async () => {

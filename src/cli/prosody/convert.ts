@@ -104,12 +104,19 @@ class Conversion {
       if (entity === undefined || entity.local !== undefined || names.has(entity.domain)) continue;
       if (this.#prosody.sections.some(({ kind, name }) => kind === "host" && name === entity.domain)) continue;
       names.add(entity.domain);
-      this.#tell({
-        severity: "warning",
-        ...place,
-        message: `${namespace} is delegated to ${entity.domain}, which is no Component here; Prosody will refuse it.`,
-        hint: `Add Component "${entity.domain}" and its component_secret to the configuration of Prosody.`,
-      });
+      const inside = this.#prosody.sections.find(({ name, kind }) => kind === "component" && name === entity.domain);
+      const [what, hint] =
+        inside === undefined
+          ? [
+              "which is no Component here; Prosody will refuse it.",
+              `Add Component "${entity.domain}" and its component_secret to the configuration of Prosody.`,
+            ]
+          : [
+              `which Prosody makes itself of a module (${inside.module ?? "switched off"}); it never connects to Caesura.`,
+              "Take a managing entity that connects as an external component, or leave the namespace to Prosody.",
+            ];
+      const message = `${namespace} is delegated to ${entity.domain}, ${what}`;
+      this.#tell({ severity: "warning", ...place, message, hint });
     }
     return { name: host.name, ...this.#certificate(host), components: [...names], delegations };
   }
@@ -241,6 +248,26 @@ class Conversion {
     if (privileged !== undefined) {
       const message = "privileged_entities stays in Prosody: mod_privilege goes on working through Caesura.";
       this.#tell({ severity: "note", ...placeOf(privileged), message });
+    }
+    for (const options of lists) {
+      for (const [name, option] of options) {
+        if (!name.startsWith("delegation") || name === "delegations") continue;
+        this.#tell({
+          severity: "warning",
+          ...placeOf(option),
+          message: `Not carried over: ${name} is not known here.`,
+        });
+      }
+    }
+    const table = lists.map((options) => options.get("delegations")).find((option) => option !== undefined);
+    if (
+      table !== undefined &&
+      !enabled.has("delegation") &&
+      !this.#prosody.notes.some(({ severity }) => severity === "error")
+    ) {
+      const message =
+        "No modules_enabled names mod_delegation, so Prosody did nothing with this; it is carried over all the same.";
+      this.#tell({ severity: "note", ...placeOf(table), message });
     }
     if (domains.length > 0 && domains.every(({ delegations }) => delegations.length === 0)) {
       const message = "No delegation was found, or none that could be carried over.";

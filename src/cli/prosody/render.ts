@@ -1,13 +1,22 @@
 import type { ProxyPlan } from "./convert.js";
+import type { Note } from "./prosody-config.js";
 
-/** Writes a plan as a commented `proxy.yaml`. `origin` is the file that it was made from. */
-export function renderProxyYaml({ domains, ports, stanzaBytes }: ProxyPlan, origin: string): string {
+const maxLost = 50;
+
+/** Writes a plan as a commented `proxy.yaml`. `origin` is the file that it was made from, `lost` what is not in it. */
+export function renderProxyYaml(
+  { domains, ports, stanzaBytes }: ProxyPlan,
+  origin: string,
+  lost: readonly Note[] = [],
+): string {
   const lines = [
     "# yaml-language-server: $schema=./proxy.schema.json",
     "#",
     `# Made from ${comment(origin)} by caesura import.`,
     "#",
     ...prosodyChanges({ domains, ports, stanzaBytes }).map((line) => (line === "" ? "#" : `# ${line}`)),
+    ...(lost.length === 0 ? [] : ["#", "# To be looked at:", "#"]),
+    ...lost.slice(0, maxLost).map(({ file, line, message }) => comment(`# - ${file}:${line}: ${message}`)),
     "",
     "version: 1",
     "",
