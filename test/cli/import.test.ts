@@ -376,7 +376,7 @@ describe("caesura import", () => {
           expect(outcome.code).toBe(outcome.stdout === "" ? 1 : 0);
           if (outcome.code === 0) expect(remaining(outcome)).toEqual([]);
         }),
-        { numRuns: 300 },
+        { numRuns: 100 },
       );
     },
   );

@@ -164,7 +164,7 @@ describe("caesura rules test", () => {
         expect([0, 1]).toContain(code);
         expect(stdout + stderr).not.toMatch(/^\s+at .*:\d+:\d+/m);
       }),
-      { numRuns: 200 },
+      { numRuns: 100 },
     );
   });
 

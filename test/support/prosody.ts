@@ -35,6 +35,8 @@ export interface ProsodyOptions {
 
 export interface Prosody {
   readonly peer: Peer;
+  /** Where its configuration is, `prosody.cfg.lua`, and its data. */
+  readonly folder: string;
   readonly c2sPort: number;
   /** 0 without a certificate. */
   readonly directTlsPort: number;
@@ -70,7 +72,7 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
       log.includes("Activated service 'c2s' on [") &&
       (options.components === undefined || log.includes("Activated service 'component' on [")),
   });
-  return { peer, c2sPort, directTlsPort, componentPort, stop: () => peer.stop() };
+  return { peer, folder, c2sPort, directTlsPort, componentPort, stop: () => peer.stop() };
 }
 
 function configuration(
