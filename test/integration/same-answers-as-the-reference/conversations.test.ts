@@ -3,7 +3,7 @@ import { cannotRun } from "../../support/peer.js";
 import { prosodyModules } from "../../support/prosody.js";
 import { entityJid, verseNs } from "../../support/scene.js";
 import { differences } from "../../support/transcript.js";
-import { specialNodes } from "./discovery.js";
+import { nesting, nestingBesidePep, specialNodes } from "./discovery.js";
 import { listed } from "./listed.js";
 import { conversations, echoJid, filteredNs } from "./requests.js";
 import { ours, reference, type Setting, type Side, transcript } from "./stage.js";
@@ -42,6 +42,6 @@ describe.skipIf(cannotRun("prosody", "openssl", prosodyModules))("beside Prosody
 });
 
 test("docs/comparison-with-mod-delegation.md lists no conversation that is not played", () => {
-  const played = new Set([...conversations, ...specialNodes].map(({ name }) => name));
+  const played = new Set([...conversations, ...specialNodes, ...nesting, ...nestingBesidePep].map(({ name }) => name));
   expect([...listed.keys()].filter((heading) => !played.has(heading))).toEqual([]);
 });

@@ -1,8 +1,8 @@
-import { verseNs } from "../../support/scene.js";
+import { entityJid, verseNs } from "../../support/scene.js";
 import { asks, type Conversation } from "./requests.js";
 import type { Behaviour, DiscoAnswers } from "./stage.js";
 
-// Service discovery (XEP-0355 §7.2): the special names, and what the managing entity says of its namespaces.
+// Service discovery (XEP-0355 §7.2): nesting of what the managing entity says of its namespaces, and the special names.
 
 export const pubsubNs = "http://jabber.org/protocol/pubsub";
 export const bareDiscoInfo = "urn:xmpp:delegation:2:bare:disco#info:*";
@@ -69,4 +69,31 @@ export const specialNodes: readonly Conversation[] = [
     outerType: "error",
     content: "<error type='cancel'/>",
   }),
+];
+
+/** Questions whose answers are the server's with the entity's in them (§7.2.1 to §7.2.3). */
+export const nesting: readonly Conversation[] = [
+  asks("information on the domain", disco(infoNs, "capulet.lit")),
+  asks("information on the own account", disco(infoNs)),
+  asks("information on the own bare JID", disco(infoNs, "juliet@capulet.lit")),
+  asks("information on a contact", disco(infoNs, "nurse@capulet.lit")),
+  asks("information on a stranger", disco(infoNs, "romeo@capulet.lit")),
+  asks("information on a bare JID that nobody has", disco(infoNs, "nobody@capulet.lit")),
+  {
+    name: "the entity connects again",
+    play: async (stage) => {
+      await stage.entity(entityJid, { withIntroduction: true });
+    },
+  },
+];
+
+/** The same where the server's own PEP is still on, so that there is something to remove. */
+export const nestingBesidePep: readonly Conversation[] = [
+  asks("information on the own account, with the server's own PEP on", disco(infoNs)),
+  asks("information on a contact, with the server's own PEP on", disco(infoNs, "nurse@capulet.lit")),
+  asks(
+    "items of a node, with the server's own PEP on",
+    disco(itemsNs, "nurse@capulet.lit", "urn:example:sonnets"),
+    items,
+  ),
 ];

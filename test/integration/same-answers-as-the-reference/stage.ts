@@ -18,6 +18,8 @@ export interface Side {
 export interface Setting {
   readonly components: readonly string[];
   readonly delegations: Readonly<Record<string, ProsodyDelegation>>;
+  /** Identities of the server that a namespace takes with it. The module finds them by their module. */
+  readonly identities?: Readonly<Record<string, readonly string[]>>;
   /** Modules that neither Prosody has. */
   readonly without?: readonly string[];
 }
@@ -34,9 +36,13 @@ export async function reference({ components, delegations, without = [] }: Setti
   };
 }
 
-export async function ours({ components, delegations, without = [] }: Setting): Promise<Side> {
+export async function ours({ components, delegations, identities = {}, without = [] }: Setting): Promise<Side> {
   const server = { components: secrets(components), users, without };
-  const scene = await Scene.withProsody({ delegations: { ...delegations } }, server);
+  const rules = Object.entries(delegations).map(([namespace, rule]) => {
+    const taken = identities[namespace];
+    return [namespace, taken === undefined ? rule : { ...rule, identities: taken }] as const;
+  });
+  const scene = await Scene.withProsody({ delegations: Object.fromEntries(rules) }, server);
   return {
     login: (user) => login({ port: scene.caesura.ports.clear, user }),
     component: (jid) => connectComponent({ port: scene.caesura.ports.component, jid, secret }),
