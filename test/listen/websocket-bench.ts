@@ -2,6 +2,7 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { tmpdir } from "node:os";
+import type { ConnectionOptions } from "node:tls";
 import { join } from "node:path";
 import { WebSocket, type ClientOptions } from "ws";
 import { loadConfig, type Config } from "../../src/config/index.js";
@@ -62,7 +63,8 @@ export class Bench {
 
   /** Opens a WebSocket; rejects with the status of a refusal. */
   async client(
-    options: ClientOptions & { readonly port?: number; readonly path?: string; readonly protocols?: string[] } = {},
+    options: ClientOptions &
+      ConnectionOptions & { readonly port?: number; readonly path?: string; readonly protocols?: string[] } = {},
   ): Promise<Client> {
     const { port = this.port, path = "/xmpp-websocket", protocols = ["xmpp"], ...rest } = options;
     const scheme = rest.ca === undefined && rest.rejectUnauthorized === undefined ? "ws" : "wss";
@@ -98,6 +100,11 @@ export class Bench {
     return Number(found?.slice(line.length + 1) ?? Number.NaN);
   }
 
+  /** Waits until a metric has a value; the test's deadline bounds it. */
+  async untilMetric(line: string, isRight: (value: number) => boolean): Promise<void> {
+    while (!isRight(await this.metric(line)));
+  }
+
   /** How many were refused for `reason` by the first listener, which has port 0 in its name. */
   rejected(reason: string): Promise<number> {
     return this.metric(`caesura_connections_rejected_total{listener="websocket:127.0.0.1:0",reason="${reason}"}`);
@@ -130,6 +137,7 @@ export class Bench {
       listen: listeners,
       admin: { host: "127.0.0.1", port: this.#adminPort },
       limits,
+      log: { level: "debug" },
       timeouts: { shutdown: "100ms", drain: "5s", ...timeouts },
     };
     writeFileSync(file, JSON.stringify(settings));

@@ -300,7 +300,7 @@ describe("keepalive (RFC 7395 §3.8)", () => {
     await bench.server.hears("</iq> ");
   });
 
-  test("pings of a client that does not read make no queue", async () => {
+  test("pings of a client that does not read make no queue", { timeout: 30_000 }, async () => {
     const bench = await start();
     const client = await bench.boundClient();
     client.socket.pause();
@@ -317,36 +317,44 @@ describe("keepalive (RFC 7395 §3.8)", () => {
 describe("back-pressure", () => {
   const message = `<message><body>${"x".repeat(10_000)}</body></message>`;
 
-  test("a client that does not read stops the reading of the server, and gets everything in order later", async () => {
-    const bench = await start();
-    const client = await bench.boundClient();
-    client.socket.pause();
-    const server = bench.server.sockets[0];
-    const count = 3000;
-    for (let at = 0; at < count; at++) server?.write(`<message id='${at}'>${message.slice("<message>".length)}`);
-    const label = 'listener="websocket:127.0.0.1:0",leg="server"';
-    while (!((await bench.metric(`caesura_backpressure_pauses_total{${label}}`)) > 0)) await bench.metric("x");
-    const queued = await bench.metric('caesura_buffered_bytes{listener="websocket:127.0.0.1:0",leg="client"}');
-    expect(queued).toBeGreaterThan(64 * 1024);
-    expect(queued).toBeLessThan(1024 * 1024);
-    client.socket.resume();
-    for (let at = 0; at < count; at++) expect(await client.next()).toContain(` id='${at}'>`);
-  });
+  test(
+    "a client that does not read stops the reading of the server, and gets everything in order later",
+    { timeout: 30_000 },
+    async () => {
+      const bench = await start();
+      const client = await bench.boundClient();
+      client.socket.pause();
+      const server = bench.server.sockets[0];
+      const count = 3000;
+      for (let at = 0; at < count; at++) server?.write(`<message id='${at}'>${message.slice("<message>".length)}`);
+      const label = 'listener="websocket:127.0.0.1:0",leg="server"';
+      await bench.untilMetric(`caesura_backpressure_pauses_total{${label}}`, (pauses) => pauses > 0);
+      const queued = await bench.metric('caesura_buffered_bytes{listener="websocket:127.0.0.1:0",leg="client"}');
+      expect(queued).toBeGreaterThan(64 * 1024);
+      expect(queued).toBeLessThan(1024 * 1024);
+      client.socket.resume();
+      for (let at = 0; at < count; at++) expect(await client.next()).toContain(` id='${at}'>`);
+    },
+  );
 
-  test("a client that accepts nothing within the drain deadline is closed, and the server keeps the session", async () => {
-    const bench = await start({ timeouts: { drain: "200ms" } });
-    const client = await bench.boundClient();
-    client.socket.pause();
-    const server = bench.server.sockets[0];
-    for (let at = 0; at < 3000; at++) server?.write(message);
-    await bench.untilIdle();
-    expect(bench.server.received[0]).not.toContain("</stream:stream>");
-    expect(
-      await bench.metric('caesura_connections_closed_total{listener="websocket:127.0.0.1:0",reason="slow_peer"}'),
-    ).toBe(1);
-  });
+  test(
+    "a client that accepts nothing within the drain deadline is closed, and the server keeps the session",
+    { timeout: 30_000 },
+    async () => {
+      const bench = await start({ timeouts: { drain: "200ms" } });
+      const client = await bench.boundClient();
+      client.socket.pause();
+      const server = bench.server.sockets[0];
+      for (let at = 0; at < 3000; at++) server?.write(message);
+      await bench.untilIdle();
+      expect(bench.server.received[0]).not.toContain("</stream:stream>");
+      expect(
+        await bench.metric('caesura_connections_closed_total{listener="websocket:127.0.0.1:0",reason="slow_peer"}'),
+      ).toBe(1);
+    },
+  );
 
-  test("a server that does not read stops the reading of the client", async () => {
+  test("a server that does not read stops the reading of the client", { timeout: 30_000 }, async () => {
     const bench = await start();
     const client = await bench.boundClient();
     bench.server.sockets[0]?.pause();
@@ -355,7 +363,7 @@ describe("back-pressure", () => {
     for (let at = 0; at < count; at++) client.send(sent);
     client.send("<r xmlns='urn:xmpp:sm:3' n='last'/>");
     const label = 'listener="websocket:127.0.0.1:0",leg="client"';
-    while (!((await bench.metric(`caesura_backpressure_pauses_total{${label}}`)) > 0)) await bench.metric("x");
+    await bench.untilMetric(`caesura_backpressure_pauses_total{${label}}`, (pauses) => pauses > 0);
     expect(await bench.metric('caesura_buffered_bytes{listener="websocket:127.0.0.1:0",leg="server"}')).toBeLessThan(
       1024 * 1024,
     );

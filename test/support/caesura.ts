@@ -32,6 +32,8 @@ export interface CaesuraOptions {
   readonly certificate?: Certificate;
   /** `proxyProtocol` of each listener. */
   readonly proxyProtocol?: Settings;
+  /** Further listeners, as they are written in the file. */
+  readonly listeners?: readonly Settings[];
   /** Further top-level keys: `limits`, `timeouts`, … */
   readonly more?: Settings;
   /** A line of bash that starts it, in which `"$@"` is the command. */
@@ -219,6 +221,7 @@ function write({ folder, ports, certificates }: Prepared, options: CaesuraOption
       { kind: "c2s", host, port: ports.direct, tls: "direct", ...announced },
       { kind: "c2s", host, port: ports.clear, tls: "none", ...announced },
       { kind: "component", host, port: ports.component, ...announced },
+      ...(options.listeners ?? []),
     ],
     admin: { host, port: ports.admin },
     log: { level: "debug" },
