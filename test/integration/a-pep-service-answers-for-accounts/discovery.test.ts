@@ -71,7 +71,39 @@ describe.skipIf(cannotRun("prosody", "openssl", "twistd3", "psql", liberviaFolde
     const listed = element.getChild("query", itemsNs)?.getChildren("item") ?? [];
     expect(listed.map((item) => item.attrs["node"])).toContain("urn:example:open");
   });
+
+  test("an account is announced as a PEP service with what the service can do, to itself and to contacts (§7.2.2)", async () => {
+    for (const user of ["juliet", "romeo"]) {
+      const stream = await world.scene.login(user);
+      const { element } = await stream.ask(ask("d1", infoNs));
+      expect(element.attrs).toMatchObject({ type: "result", from: "juliet@capulet.lit" });
+      // The server's own words stay beside the service's.
+      expect(identities(element)).toEqual(expect.arrayContaining(["account/registered", "pubsub/pep"]));
+      const announced = features(element);
+      for (const feature of ["publish", "retrieve-items", "publish-options"]) {
+        expect(announced).toContain(`${pubsubNs}#${feature}`);
+      }
+      // The service says some of them twice; an answer that does is ill-formed (XEP-0115 §5.4).
+      expect(announced).toEqual([...new Set(announced)]);
+    }
+    const nurse = await world.scene.login("nurse");
+    expect(conditionOf((await nurse.ask(ask("d1", infoNs))).element)).toBe("service-unavailable");
+  });
+
+  test("the server announces the service's features, and delegation itself (§7.1, §7.2.1)", async () => {
+    const juliet = await world.scene.login("juliet");
+    const { element } = await juliet.ask(`<iq type='get' id='d1' to='capulet.lit'><query xmlns='${infoNs}'/></iq>`);
+    expect(features(element)).toEqual(
+      expect.arrayContaining(["urn:xmpp:delegation:2", `${pubsubNs}#publish`, "urn:xmpp:blocking"]),
+    );
+    expect(features(element)).toEqual([...new Set(features(element))]);
+  });
 });
+
+function features(element: Element): readonly string[] {
+  const found = element.getChild("query", infoNs)?.getChildren("feature") ?? [];
+  return found.map(({ attrs }) => String(attrs["var"]));
+}
 
 function identities(element: Element): readonly string[] {
   const found = element.getChild("query", infoNs)?.getChildren("identity") ?? [];
