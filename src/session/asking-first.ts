@@ -38,6 +38,7 @@ export function delegate(hub: Hub, party: AskingParty, delegation: Delegation, w
       return true;
     }
     case "server":
+      // If too many are looked at already, the server's answer stands.
       party.server?.watch(iq, (answer) => {
         if (conditionOfError(answer) !== "item-not-found") {
           if (answersForPubsub(answer)) hub.report({ kind: "shadowed", domain: domain.name, rule: rule.namespace });

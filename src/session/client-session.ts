@@ -103,7 +103,8 @@ export class ClientSession implements Requester, AskingParty, ServedSession {
   }
 
   get isBusy(): boolean {
-    return this.isHolding || (this.#pending !== undefined && this.#pending.size > 0);
+    if (this.isHolding || (this.#pending !== undefined && this.#pending.size > 0)) return true;
+    return this.#entity !== undefined && this.#hub.delegations.isOwedBy(this.#entity);
   }
 
   /** Stanzas may be put into its stream, or will be when it is resumed. */
@@ -300,7 +301,9 @@ export class ClientSession implements Requester, AskingParty, ServedSession {
     this.#outlet.swallow(reply);
     // RFC 6120 §8.1.2.1: what the client says of itself does not count; its stream says who it is.
     reply.attrs["from"] = this.jid.full();
-    return this.#hub.delegations.reply(entity, reply);
+    const isTaken = this.#hub.delegations.reply(entity, reply);
+    if (!this.isBusy) this.#outlet.link?.owner.settled();
+    return isTaken;
   }
 
   #consider(link: SessionLink, iq: Element): boolean {

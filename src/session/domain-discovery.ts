@@ -9,7 +9,16 @@ import {
   writeDiscoInfo,
 } from "../discovery/index.js";
 import type { DelegationRule, RuleTable } from "../rules/index.js";
-import { attributeOf, childElements, copyOf, Element, findChild, namespaceHash, namespaceOf } from "../xml/index.js";
+import {
+  attributeOf,
+  childElements,
+  copyOf,
+  Element,
+  findChild,
+  namespaceHash,
+  namespaceOf,
+  serialize,
+} from "../xml/index.js";
 import { NS, parseJid } from "../xmpp/index.js";
 import { attributesOf } from "./requests.js";
 
@@ -48,6 +57,9 @@ export class DomainDiscovery {
   /** The nested answers of the domain by the nodes under which clients know them. */
   readonly #nodes = new Map<string, Element>();
   #wantsOwn = false;
+  /** Hashes that could not be checked, and those of which asking a client's server has not helped. */
+  #unknown = "";
+  #explored: string | undefined;
   readonly #nestedInfos = new WeakMap<DiscoInfo, DiscoInfo>();
 
   constructor(domain: string) {
@@ -83,6 +95,8 @@ export class DomainDiscovery {
   learn(asker: "component" | "client", query: Element): void {
     this.#own.set(asker, readDiscoInfo(query));
     this.#wantsOwn = false;
+    // If it is not what the hash stands for, asking again will not help until there is another hash.
+    if (asker === "client") this.#explored = this.#unknown;
   }
 
   /** What is read of an answer, so that all of them together stay far below what a stanza may hold (protocol.md R8). */
@@ -133,20 +147,28 @@ export class DomainDiscovery {
    */
   rewriteCapabilities(parent: Element): boolean {
     if (!this.isActive) return false;
+    const given = capabilitiesIn(parent)
+      .map((c) => serialize(c))
+      .join("");
     const own = this.#ownDescribedBy(parent);
     const nested = own && this.#nestedInfo(own);
     const { changed, nodes, removed } = rewriteCapabilities(parent, own, nested);
     for (const node of nodes) if (nested !== undefined) this.#remember(node, writeDiscoInfo(nested, node));
     this.counts.recomputed += nodes.length;
     this.counts.removed += removed.length;
-    if (removed.includes("not-verified")) this.#wantsOwn = true;
+    if (removed.includes("not-verified")) {
+      this.#unknown = given;
+      this.#wantsOwn = given !== this.#explored;
+    }
     return changed;
   }
 
   /** The answer to a request for a node that only we have advertised (XEP-0115 §6.2); undefined for any other. */
   answer(iq: Element): Element | undefined {
-    const { type, to } = attributesOf(iq);
-    if (type !== "get" || to === undefined || this.#scopeOf(to) !== "domain") return undefined;
+    const { type, id, to } = attributesOf(iq);
+    if (type !== "get" || id === undefined || to === undefined || this.#scopeOf(to) !== "domain") return undefined;
+    // RFC 6120 §8.2.3: the server has an error for more than one child.
+    if (childElements(iq).length !== 1) return undefined;
     const query = findChild(iq, "query", NS.discoInfo);
     const node = query && attributeOf(query, "node");
     const answer = node === undefined ? undefined : this.#nodes.get(node);
@@ -168,9 +190,7 @@ export class DomainDiscovery {
   }
 
   #ownDescribedBy(parent: Element): DiscoInfo | undefined {
-    const c = childElements(parent).find(
-      (child) => child.name === "c" && (namespaceOf(child) === NS.caps || namespaceOf(child) === NS.caps2),
-    );
+    const [c] = capabilitiesIn(parent);
     return c && [...this.#own.values()].find((own) => matches(own, c));
   }
 
@@ -212,6 +232,13 @@ export class DomainDiscovery {
       return [{ namespace: rule.namespace, entity: rule.entity, identities: rule.identities, info }];
     });
   }
+}
+
+/** The `<c/>` of XEP-0115 and of XEP-0390. */
+function capabilitiesIn(parent: Element): readonly Element[] {
+  return childElements(parent).filter(
+    (child) => child.name === "c" && [NS.caps, NS.caps2].some((namespace) => namespace === namespaceOf(child)),
+  );
 }
 
 /** The answer of an entity that has nothing to say: it answered with an error, or not at all. */

@@ -7,6 +7,9 @@ import { attributesOf } from "./requests.js";
 /** Looks at an answer; true: it goes no further. */
 export type AnswerJudge = (answer: Element) => boolean;
 
+/** Questions of ours that were not answered in time and may be still. */
+const MAX_LATE = 256;
+
 interface Expected {
   /** Whom the request was addressed to, as written; undefined: the one who is meant by no address. */
   readonly to: string | undefined;
@@ -36,6 +39,10 @@ export class Questions {
   readonly #stream: AskedStream;
   readonly #expected = new Map<string, Expected[]>();
   #size = 0;
+  /** Answers to requests that go on. */
+  #watched = 0;
+  /** Questions of ours whose time is over, the oldest first: a late answer is swallowed. */
+  readonly #late = new Set<string>();
   /** How the questions of ours end that wait for an answer. */
   readonly #open = new Set<(answer: Element | undefined) => void>();
   #isOver = false;
@@ -54,7 +61,7 @@ export class Questions {
    * Asks, and keeps the answer from whoever it would go to.
    *
    * Shape   `question` is an iq without id; `answered` is called once, with the result or error, or with nothing
-   *         when `ms` have passed, too much is expected already, or the stream is over. A late answer is swallowed.
+   *         when `ms` have passed or the stream is over. A late answer is swallowed.
    */
   ask(question: Element, ms: number, answered: (answer: Element | undefined) => void): void {
     const id = this.#hub.newId();
@@ -67,16 +74,17 @@ export class Questions {
       answered(answer);
     };
     const alarm = this.#hub.alarms.set(ms, () => {
+      this.#missed(id);
       settle(undefined);
     });
-    const isExpected = this.#expect(id, attributesOf(question).to, (answer) => {
-      settle(answer);
-      return true;
-    });
-    if (!isExpected) {
+    if (this.#isOver) {
       settle(undefined);
       return;
     }
+    this.#expect(id, attributesOf(question).to, (answer) => {
+      settle(answer);
+      return true;
+    });
     this.#open.add(settle);
     question.attrs["id"] = id;
     this.#stream.send(question);
@@ -85,7 +93,13 @@ export class Questions {
   /** Looks at the answer to somebody's request that goes on. False: too many are looked at already. */
   watch(iq: Element, judge: AnswerJudge): boolean {
     const { id, to } = attributesOf(iq);
-    return id !== undefined && this.#expect(id, to, judge);
+    if (id === undefined || this.#isOver || this.#watched >= this.#hub.limits.pendingPerSession) return false;
+    this.#watched++;
+    this.#expect(id, to, (answer) => {
+      this.#watched--;
+      return judge(answer);
+    });
+    return true;
   }
 
   /** An iq of the direction back; the answer, if it goes no further. */
@@ -112,14 +126,21 @@ export class Questions {
     this.#size = 0;
   }
 
-  #expect(id: string, to: string | undefined, judge: AnswerJudge): boolean {
-    // Twice, so that questions of ours find room beside a client's own.
-    if (this.#isOver || this.#size >= 2 * this.#hub.limits.pendingPerSession) return false;
+  #expect(id: string, to: string | undefined, judge: AnswerJudge): void {
     this.#size++;
     const others = this.#expected.get(id);
     if (others === undefined) this.#expected.set(id, [{ to, judge }]);
     else others.push({ to, judge });
-    return true;
+  }
+
+  /** Whoever never answers is not remembered for ever. */
+  #missed(id: string): void {
+    this.#late.add(id);
+    for (const oldest of this.#late) {
+      if (this.#late.size <= MAX_LATE) break;
+      this.#late.delete(oldest);
+      if (this.#expected.delete(oldest)) this.#size--;
+    }
   }
 
   #isFrom(to: string | undefined, from: string | undefined): boolean {

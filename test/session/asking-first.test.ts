@@ -119,7 +119,7 @@ describe("a question about a node of an account (XEP-0355 §7.2.4, protocol.md D
     for (const id of ["d1", "d2", "d3"]) juliet.client(query(undefined, id));
     for (const id of ["d1", "d2", "d3"]) juliet.server(error("juliet@capulet.lit", "item-not-found", id));
     const answers = juliet.take("client");
-    expect(answers.match(/service-unavailable/g)).toHaveLength(2);
+    expect(answers.match(/service-unavailable/g)).toHaveLength(1);
     expect(answers).toContain(error("juliet@capulet.lit", "item-not-found", "d3"));
   });
 
@@ -254,4 +254,20 @@ describe("with foreignTargets: probe (protocol.md R11)", () => {
     juliet.client(`<a xmlns='${NS.sm3}' h='1'/>`);
     expect(juliet.take("server")).toContain("h='1'");
   });
+});
+
+test("a server that never answers questions of ours is remembered for a while, not for ever", () => {
+  const world = new World([domain([rule(NAMESPACE, { foreignTargets: "probe", timeoutMs: 10 })])]);
+  const juliet = world.boundClient();
+  const asked: string[] = [];
+  for (let n = 0; n < 300; n++) {
+    juliet.client(`<iq type='get' id='p${n}' to='romeo@capulet.lit'><pubsub xmlns='${NAMESPACE}'/></iq>`);
+    asked.push(idOf(juliet.take("server")));
+    world.advance(11);
+  }
+  juliet.forget();
+  for (const id of asked) juliet.server(`<iq type='result' id='${id}' from='romeo@capulet.lit' to='${JULIET}'/>`);
+  // The last 256 are swallowed, the oldest are nobody's any more.
+  expect(juliet.take("client").match(/<iq /g)).toHaveLength(300 - 256);
+  expect(world.timers).toBe(0);
 });

@@ -248,6 +248,23 @@ describe("capability hashes in stream features (XEP-0115 §6.3, protocol.md D55)
     expect(world.timers).toBe(0);
   });
 
+  test("that the server's answer does not explain are asked about once, not by every client", () => {
+    const world = new World([domain([rule(NAMESPACE, PEP)])]);
+    for (const [hash, asks] of [
+      ["b3RoZXI=", true],
+      ["b3RoZXI=", false],
+      ["bmV3ZXI=", true],
+    ] as const) {
+      const { link } = featuresGiven(world, c(hash));
+      bind(link, JULIET);
+      expect(link.take("server").includes(NS.discoInfo)).toBe(asks);
+      if (asks)
+        link.server(
+          `<iq type='result' id='made-${world.lastId}' from='capulet.lit' to='${JULIET}'><query xmlns='${NS.discoInfo}'>${SERVER}</query></iq>`,
+        );
+    }
+  });
+
   test("pass as they came where nothing is delegated", () => {
     const { features } = featuresGiven(new World([domain([])]), c(ver));
     expect(features).toContain(c(ver));

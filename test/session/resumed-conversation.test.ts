@@ -228,21 +228,25 @@ class Conversation {
 
 const numbered = (letter: string, count: number) => Array.from({ length: count }, (_, at) => `${letter}${at}`);
 
-test("everything arrives once and in order, whatever is cut when (XEP-0198 §5, protocol.md 3)", () => {
-  fc.assert(
-    fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
-      const talk = new Conversation();
-      for (const one of steps) talk.perform(one);
-      talk.finish();
-      const isOf = (letter: string) => (id: string) => id.startsWith(letter);
-      expect(talk.seenByServer).toEqual(numbered("m", talk.messages));
-      expect(talk.seenByClient.filter(isOf("s"))).toEqual(numbered("s", talk.serverSent.length));
-      expect(talk.executed.toSorted()).toEqual(numbered("q", talk.requests).toSorted());
-      expect(talk.seenByClient.filter(isOf("q")).toSorted()).toEqual(numbered("q", talk.requests).toSorted());
-      expect(talk.unacknowledged).toEqual([]);
-      expect(talk.serverAcknowledged).toBe(talk.serverSent.length);
-      expect(talk.link.endReason).toBeUndefined();
-    }),
-    { numRuns: 300 },
-  );
-});
+test(
+  "everything arrives once and in order, whatever is cut when (XEP-0198 §5, protocol.md 3)",
+  { timeout: 60_000 },
+  () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
+        const talk = new Conversation();
+        for (const one of steps) talk.perform(one);
+        talk.finish();
+        const isOf = (letter: string) => (id: string) => id.startsWith(letter);
+        expect(talk.seenByServer).toEqual(numbered("m", talk.messages));
+        expect(talk.seenByClient.filter(isOf("s"))).toEqual(numbered("s", talk.serverSent.length));
+        expect(talk.executed.toSorted()).toEqual(numbered("q", talk.requests).toSorted());
+        expect(talk.seenByClient.filter(isOf("q")).toSorted()).toEqual(numbered("q", talk.requests).toSorted());
+        expect(talk.unacknowledged).toEqual([]);
+        expect(talk.serverAcknowledged).toBe(talk.serverSent.length);
+        expect(talk.link.endReason).toBeUndefined();
+      }),
+      { numRuns: 300 },
+    );
+  },
+);

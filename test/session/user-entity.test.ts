@@ -147,6 +147,20 @@ describe("a managing entity that is a user (XEP-0355 §4)", () => {
     expect(juliet.take("client")).toContain('type="result"');
   });
 
+  test("stays while it owes an answer when Caesura is stopped, and leaves then", () => {
+    const world = new World([domain([rule(NAMESPACE, { entity: "nurse@capulet.lit" })])]);
+    const nurse = available(user(world, "nurse@capulet.lit/chamber"));
+    nurse.forget();
+    const juliet = user(world, JULIET);
+    juliet.client(SET);
+    const wrapper = nurse.take("client");
+    nurse.machine.shutdown();
+    expect(nurse.take("client")).toBe("");
+    nurse.client(reply(wrapper));
+    expect(nurse.take("client")).toContain("system-shutdown");
+    expect(juliet.take("client")).toContain('type="result"');
+  });
+
   test("that is gone for good leaves nothing behind", () => {
     const world = new World([domain([rule(NAMESPACE, { entity: "nurse@capulet.lit" })])]);
     const nurse = available(user(world, "nurse@capulet.lit/chamber"));

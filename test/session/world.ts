@@ -87,6 +87,11 @@ export class World {
     this.hub.configure(domains);
   }
 
+  /** The number in the last id that was made. */
+  get lastId(): number {
+    return this.#lastId;
+  }
+
   get timers(): number {
     return this.#timers.size;
   }
