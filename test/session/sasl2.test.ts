@@ -56,6 +56,18 @@ describe("while SASL2 goes on (XEP-0388 §2.4)", () => {
     expect(link.take("client")).toMatch(/<a xmlns='urn:xmpp:sm:3' h='1'\/>$/);
   });
 
+  test.each(["urn:xmpp:bind:0", "urn:xmpp:bind2:1"])(
+    "Bind 2 is read in the namespace %s, and stream management inside it (S34)",
+    (namespace) => {
+      const { link, entity } = opened();
+      link.client(authenticate(`<bind xmlns='${namespace}'>${enable}</bind>`));
+      link.server(success(`<bound xmlns='${namespace}'>${enabled("s1")}</bound>`));
+      expect(cidOf(link.take("client"))).toMatch(/^[\w-]+\.s1$/);
+      link.client(request("a1"));
+      expect(entity.sends("component")).toBe(1);
+    },
+  );
+
   test("challenges and tasks go to and fro, without a restart (§2.5, §2.6.3)", () => {
     const { link, entity } = opened();
     const words = [
