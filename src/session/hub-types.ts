@@ -6,7 +6,7 @@ export type DelegationOutcome = "result" | "error" | "timeout" | "no_link" | "in
 
 /**
  * What became of a stream that could be resumed; the `outcome` label of `caesura_resumptions_total`. `refused`: by us,
- * because the id is unknown; `failed`: by the server; `expired`: nobody came back; `overflow`: too much waited.
+ * because the id is unknown, a counter is none or too high, or a resource is bound already; `failed`: by the server; `expired`: nobody came back; `overflow`: too much waited.
  */
 export type ResumptionOutcome = "resumed" | "failed" | "refused" | "expired" | "overflow";
 

@@ -85,6 +85,19 @@ export class Sessions {
     this.#forget(session, "overflow");
   }
 
+  /** A session was asked for in vain by its owner, so that nobody can resume it any more; a stream that has it goes on. */
+  lost({ owner, link }: ResumableSession<ClientSession, ClientStream>): void {
+    owner.resumable = undefined;
+    if (link === undefined) this.giveUp(owner);
+  }
+
+  /** A session that no stream has: what it waits for is nobody's any more. */
+  giveUp(session: ClientSession): void {
+    session.resumable = undefined;
+    session.end();
+    this.remove(session);
+  }
+
   report(domain: string, outcome: ResumptionOutcome): void {
     this.#env.report({ kind: "resumption", domain, outcome });
   }
@@ -101,8 +114,7 @@ export class Sessions {
   }
 
   #forget(session: ClientSession, outcome: ResumptionOutcome): void {
-    session.end();
-    this.remove(session);
+    this.giveUp(session);
     this.report(session.domain.name, outcome);
   }
 }

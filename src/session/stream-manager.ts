@@ -141,7 +141,7 @@ export class StreamManager {
       return outcome.down;
     }
     if (resumeFailed !== undefined) this.#rewriteFailed(resumeFailed, account);
-    else this.#attempt?.ownerLearnt(account);
+    else if (account !== undefined) this.ownerLearnt(account);
     if (this.#failed !== undefined) insertFailed(success, this.#failed);
     this.#failed = undefined;
     if (session !== undefined && this.#early !== undefined) {
@@ -160,6 +160,7 @@ export class StreamManager {
   /** The account of the stream is known: a session that it asked for in vain goes, if it was its own. */
   ownerLearnt(account: string): void {
     this.#attempt?.ownerLearnt(account);
+    this.#letGo();
   }
 
   /** The stream was lost and not closed. True: its session waits to be resumed. */
@@ -237,10 +238,13 @@ export class StreamManager {
   }
 
   #resume(namespace: ManagementNamespace, element: Element): boolean {
-    const { session, up } = this.#stream;
+    const { hub, domainName, session, up } = this.#stream;
     if (!this.#isOurs(attributeOf(element, "previd"))) return true;
     // XEP-0198 §5: instead of binding, not behind it.
-    if (session !== undefined) return this.#refuse(namespace, "unexpected-request");
+    if (session !== undefined) {
+      hub.sessions.report(domainName, "refused");
+      return this.#refuse(namespace, "unexpected-request");
+    }
     const decision = this.#askToResume(element);
     if (decision.kind !== "relay") return this.#refuse(namespace, decision.condition);
     this.#namespace = namespace;
@@ -307,6 +311,7 @@ export class StreamManager {
     const { conflicting, rivals } = outcome;
     for (const other of conflicting === undefined ? rivals : [conflicting, ...rivals]) other.replaced();
     if (outcome.kind === "fault") {
+      hub.sessions.giveUp(outcome.session.owner);
       this.#stream.breach("server", "resumed-contradicts");
       return undefined;
     }
@@ -334,7 +339,15 @@ export class StreamManager {
   #rewriteFailed(element: Element, account: string | undefined): void {
     if (this.#attempt === undefined) return;
     rewriteFailed(element, this.#attempt.failed(readFailed(element), account));
+    this.#letGo();
     this.#stream.hub.sessions.report(this.#stream.domainName, "failed");
+  }
+
+  #letGo(): void {
+    const lost = this.#attempt?.lost;
+    if (lost === undefined) return;
+    this.#attempt = undefined;
+    this.#stream.hub.sessions.lost(lost);
   }
 
   /** True: the `<a/>` goes on as it came. */

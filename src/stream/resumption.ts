@@ -103,7 +103,12 @@ export type ResumedOutcome<Owner, Link> =
       readonly rivals: readonly Link[];
     }
   /** The server contradicts itself or what was relayed. Both legs are to be closed; the session is forgotten. */
-  | { readonly kind: "fault"; readonly conflicting: Link | undefined; readonly rivals: readonly Link[] };
+  | {
+      readonly kind: "fault";
+      readonly session: ResumableSession<Owner, Link>;
+      readonly conflicting: Link | undefined;
+      readonly rivals: readonly Link[];
+    };
 
 /**
  * The sessions of this node that can be resumed, by the ids that their clients were given.
@@ -270,6 +275,7 @@ export class ResumeAttempt<Owner, Link> {
   #account: string | undefined;
   /** `waiting` for the server; `lost` when the session is to go as soon as its owner is known to have asked. */
   #state: "waiting" | "lost" | "over";
+  #lost: ResumableSession<Owner, Link> | undefined;
 
   /** @internal Made by `Resumptions.resume` alone. */
   constructor(
@@ -318,7 +324,7 @@ export class ResumeAttempt<Owner, Link> {
     if (resumed === undefined) {
       session.management.detach();
       this.#registry.remove(session);
-      return { kind: "fault", conflicting, rivals };
+      return { kind: "fault", session, conflicting, rivals };
     }
     session.link = this.#link;
     session.linkNumber = this.#linkNumber;
@@ -354,8 +360,18 @@ export class ResumeAttempt<Owner, Link> {
    */
   ownerLearnt(account: string | undefined): void {
     if (account === undefined || this.#state === "waiting") return;
-    if (this.#state === "lost" && account === this.#entry.session.account) this.#registry.remove(this.#entry.session);
+    const { session } = this.#entry;
+    const isThere = this.#registry.find(session.domain, session.cid) === session;
+    if (this.#state === "lost" && account === session.account && isThere) {
+      this.#registry.remove(session);
+      this.#lost = session;
+    }
     this.#state = "over";
+  }
+
+  /** The session that is no more because its owner asked for it in vain. A link that it is attached to goes on. */
+  get lost(): ResumableSession<Owner, Link> | undefined {
+    return this.#lost;
   }
 
   /** The link that asked is gone before the server has answered. */

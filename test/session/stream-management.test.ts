@@ -334,6 +334,61 @@ describe("resumption", () => {
     expect(world.hub.stats.resumable).toBe(0);
   });
 
+  test.each([
+    [
+      "the server's refusal",
+      0,
+      "<failed xmlns='urn:xmpp:sm:3'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></failed>",
+    ],
+    ["a counter that is too high", 9, undefined],
+  ] as const)("leaves nothing of the session behind after %s, once its owner has bound (S31, S32)", (_, h, answer) => {
+    const { world, entity } = setUp();
+    const { link, cid } = managed(world);
+    link.client(request("a1"));
+    link.machine.closed("client", "reset");
+    const again = returning(world);
+    again.client(resume(cid, h));
+    if (answer !== undefined) again.server(answer);
+    again.client("<iq type='set' id='b2'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+    again.server(
+      `<iq type='result' id='b2'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>${JID}2</jid></bind></iq>`,
+    );
+    expect(world.hub.stats).toMatchObject({ resumable: 0, sessions: 1, pending: 0 });
+    again.take("client");
+    reply(entity);
+    expect(again.take("client")).toBe("");
+  });
+
+  test("in vain while its old stream still stands leaves that one alone, and nothing once it is lost (S32)", () => {
+    const { world } = setUp();
+    const { link, cid } = managed(world);
+    const again = returning(world);
+    again.client(resume(cid, 9));
+    again.client("<iq type='set' id='b2'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>");
+    again.server(
+      `<iq type='result' id='b2'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'><jid>${JID}2</jid></bind></iq>`,
+    );
+    link.client(request("a1"));
+    expect(world.hub.stats).toMatchObject({ resumable: 0, sessions: 2, pending: 1 });
+    link.machine.closed("client", "reset");
+    expect(world.hub.stats).toMatchObject({ resumable: 0, sessions: 1, pending: 0 });
+  });
+
+  test.each([
+    ["is detached", true],
+    ["still has its old stream", false],
+  ])("that the server contradicts ends a session that %s, with what it waits for", (_, isLost) => {
+    const { world } = setUp();
+    const { link, cid } = managed(world);
+    link.client(request("a1"));
+    if (isLost) link.machine.closed("client", "reset");
+    const again = returning(world);
+    again.client(resume(cid, 0));
+    again.server(resumed(7));
+    expect(again.faults).toEqual(["resumed-contradicts"]);
+    expect(world.hub.stats).toMatchObject({ resumable: 0, sessions: 0, pending: 0 });
+  });
+
   test("is over when nobody comes back in time, and what was pending with it", () => {
     const { world, entity } = setUp({ timeoutMs: 10_000_000 });
     const { link } = managed(world);

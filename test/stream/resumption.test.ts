@@ -233,7 +233,11 @@ describe("a resumption", () => {
   test("that the server confirms with counters that cannot be is a fault, and the session is gone", () => {
     for (const h of ["1", "many", undefined]) {
       const stay = stage();
-      expect(attemptOf(ask(stay)).resumed(h, JULIET, 0)).toEqual({ kind: "fault", conflicting: "old", rivals: [] });
+      expect(attemptOf(ask(stay)).resumed(h, JULIET, 0)).toMatchObject({
+        kind: "fault",
+        conflicting: "old",
+        rivals: [],
+      });
       expect(stay.resumptions.size).toBe(0);
       expect(stay.management.isAttached).toBe(false);
     }
