@@ -31,6 +31,8 @@ export interface ProsodyOptions {
   readonly authentication?: "internal_plain" | "anonymous";
   /** A text conference service (XEP-0045) of the server's own. */
   readonly conference?: string;
+  /** A service that gives places for files (XEP-0363); nobody serves them. */
+  readonly upload?: string;
 }
 
 export interface Prosody {
@@ -121,6 +123,7 @@ function configuration(
       `  modules_enabled = ${luaList(delegation)}`,
     );
   }
+  if (options.upload !== undefined) lines.push(`Component ${lua(options.upload)} "http_file_share"`);
   if (options.conference !== undefined) lines.push(`Component ${lua(options.conference)} "muc"`);
   return `${lines.join("\n")}\n`;
 }

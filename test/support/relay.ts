@@ -1,4 +1,5 @@
-import { createServer, connect, type Server, type Socket } from "node:net";
+import { connect, createServer, type Server, type Socket } from "node:net";
+import { connect as connectTls, createServer as createTlsServer, TLSSocket } from "node:tls";
 
 /** One connection through a relay: the bytes of both directions so far, as seen by whoever connected. */
 export class Relayed {
@@ -25,9 +26,18 @@ export class Relayed {
 
   /** The wire is cut: both ends hear of a lost connection, neither a word of XMPP. */
   cut(): void {
-    this.#near.resetAndDestroy();
-    this.#far.resetAndDestroy();
+    for (const socket of [this.#near, this.#far]) {
+      // Node resets bare connections only.
+      if (socket instanceof TLSSocket) socket.destroy();
+      else socket.resetAndDestroy();
+    }
   }
+}
+
+export interface RelayedTls {
+  readonly cert: string;
+  readonly key: string;
+  readonly servername: string;
 }
 
 /** A wire between two peers of a test, on the loopback: what passes over it can be read, and it can be cut. */
@@ -35,19 +45,28 @@ export class Relay {
   readonly #server: Server;
   readonly #connections: Relayed[] = [];
 
-  private constructor(port: number) {
-    this.#server = createServer({ allowHalfOpen: true }, (near) => {
-      this.#connections.push(new Relayed(near, connect({ port, host: "127.0.0.1", allowHalfOpen: true })));
+  private constructor(listen: (relayed: (near: Socket) => void) => Server, open: () => Socket) {
+    this.#server = listen((near) => {
+      this.#connections.push(new Relayed(near, open()));
     });
   }
 
   /** A relay to a port of the loopback. */
   static async to(port: number): Promise<Relay> {
-    const relay = new Relay(port);
-    await new Promise<void>((resolve) => {
-      relay.#server.listen(0, "127.0.0.1", resolve);
-    });
-    return relay;
+    const relay = new Relay(
+      (relayed) => createServer({ allowHalfOpen: true }, relayed),
+      () => connect({ port, host: "127.0.0.1", allowHalfOpen: true }),
+    );
+    return relay.#listening();
+  }
+
+  /** A relay of what is inside of direct TLS, which it ends and begins anew with the same certificate (PEM). */
+  static async inside(port: number, { cert, key, servername }: RelayedTls): Promise<Relay> {
+    const relay = new Relay(
+      (relayed) => createTlsServer({ cert, key, ALPNProtocols: ["xmpp-client"] }, relayed),
+      () => connectTls({ port, host: "127.0.0.1", ca: cert, servername, ALPNProtocols: ["xmpp-client"] }),
+    );
+    return relay.#listening();
   }
 
   get port(): number {
@@ -64,6 +83,13 @@ export class Relay {
   /** Cuts every connection that is there; the next ones get through. */
   cut(): void {
     for (const connection of this.#connections) connection.cut();
+  }
+
+  async #listening(): Promise<this> {
+    await new Promise<void>((resolve) => {
+      this.#server.listen(0, "127.0.0.1", resolve);
+    });
+    return this;
   }
 
   async stop(): Promise<void> {
