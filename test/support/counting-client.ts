@@ -11,6 +11,8 @@ export class CountingClient {
   readonly stream: XmppStream;
   cid = "";
   received = 0;
+  /** Whether it answers the requests of the other end. */
+  acknowledges = true;
   acknowledged = 0;
   readonly unacknowledged: string[] = [];
   readonly seen: string[] = [];
@@ -20,7 +22,7 @@ export class CountingClient {
     this.stream = stream;
     stream.intercept = ({ element }) => {
       const name = element.getName();
-      if (name === "r") stream.send(`<a xmlns='${sm}' h='${String(this.received)}'/>`);
+      if (name === "r" && this.acknowledges) stream.send(`<a xmlns='${sm}' h='${String(this.received)}'/>`);
       if (name === "a") this.acknowledge(Number(element.attrs["h"]));
       if (name === "message" || name === "iq" || name === "presence") {
         this.received++;
@@ -78,6 +80,7 @@ export class CountingClient {
     next.stream.jid = this.stream.jid;
     next.cid = this.cid;
     next.received = this.received;
+    next.acknowledges = this.acknowledges;
     next.stream.send(`<resume xmlns='${sm}' previd='${this.cid}' h='${String(this.received)}'/>`);
     const { element, raw } = await next.stream.take((one) => /^(resumed|failed)$/.test(one.getName()), "resumed");
     if (element.getName() !== "resumed") throw new Error(`not resumed: ${raw}`);
