@@ -1,19 +1,19 @@
-import { writeFileSync } from "node:fs";
-import { join } from "node:path";
 import type { Element } from "ltx";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { passwords } from "../../support/login.js";
 import { cannotRun, Peer, temporaryFolder } from "../../support/peer.js";
 import type { Relay } from "../../support/relay.js";
-import { verseIq, verseNs } from "../../support/scene.js";
 import { cells, transports } from "./matrix.js";
 import { room, Stage } from "./stage.js";
+
+const itemsNs = "http://jabber.org/protocol/disco#items";
+const ownerNs = "http://jabber.org/protocol/pubsub#owner";
 
 describe.skipIf(cannotRun("prosody", "openssl", "go-sendxmpp"))("go-sendxmpp", () => {
   let stage: Stage;
   let running: Peer | undefined;
   beforeAll(async () => {
-    stage = await Stage.withProsody();
+    stage = await Stage.withProsody([itemsNs, ownerNs]);
   });
   afterEach(() => running?.stop());
   afterAll(() => stage.close());
@@ -91,11 +91,17 @@ describe.skipIf(cannotRun("prosody", "openssl", "go-sendxmpp"))("go-sendxmpp", (
         await stage.romeoLeaves();
       },
       async "delegated IQ"() {
-        stage.entity.answerAll(() => ({ payload: `<line xmlns='${verseNs}'>But, soft!</line>` }));
-        const file = join(temporaryFolder("go-message"), "iq.xml");
-        writeFileSync(file, verseIq("v1"));
-        const asking = await run("--raw", "--debug", `--message=${file}`, "romeo@capulet.lit");
-        await asking.untilLog((log) => log.includes("But, soft!"));
+        const cleaner = await run("--ox-delete-nodes");
+        const question = await stage.entity.request();
+        expect(question.inner.attrs["from"]).toMatch(/^juliet@capulet\.lit\/./);
+        expect(question.payload.getNS()).toBe(itemsNs);
+        const node = "urn:xmpp:openpgp:0:public-keys";
+        const item = `<item jid='juliet@capulet.lit' node='${node}'/>`;
+        stage.entity.answer(question, { payload: `<query xmlns='${itemsNs}'>${item}</query>` });
+        const deletion = await stage.entity.request();
+        expect(deletion.payload.getChild("delete")?.attrs["node"]).toBe(node);
+        stage.entity.answer(deletion);
+        expect(await cleaner.ended()).toBe(0);
       },
     });
 

@@ -46,7 +46,7 @@ export const clients = {
     claims: {
       ...everything,
       presence: { kind: "cannot", reason: "shows none, and sets none but that of its login" },
-      "delegated IQ": { kind: "yes", note: "`--raw`" },
+      "delegated IQ": { kind: "yes", note: "`--ox-delete-nodes`" },
       reconnect: { kind: "cannot", reason: "prints the error of the lost connection until it is started anew" },
     },
   },

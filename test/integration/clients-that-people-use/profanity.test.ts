@@ -4,12 +4,14 @@ import { cannotRun } from "../../support/peer.js";
 import type { Relay } from "../../support/relay.js";
 import { Terminal } from "../../support/terminal.js";
 import { cells, transports } from "./matrix.js";
-import { lastNs, room, Stage } from "./stage.js";
+import { room, Stage } from "./stage.js";
+
+const lastNs = "jabber:iq:last";
 
 describe.skipIf(cannotRun("prosody", "openssl", "profanity", "tmux"))("profanity", () => {
   let stage: Stage;
   beforeAll(async () => {
-    stage = await Stage.withProsody();
+    stage = await Stage.withProsody([lastNs]);
   });
   afterAll(() => stage.close());
 

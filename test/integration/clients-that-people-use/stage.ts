@@ -9,7 +9,6 @@ import type { Transport } from "./matrix.js";
 
 export const conference = "stage.capulet.lit";
 export const room = `verona@${conference}`;
-export const lastNs = "jabber:iq:last";
 
 /** Caesura in front of a server, Romeo online, a managing entity, and Juliet's and Romeo's accounts subscribed to each other. */
 export class Stage {
@@ -22,8 +21,9 @@ export class Stage {
     this.scene = scene;
   }
 
-  static async withProsody(): Promise<Stage> {
-    const delegations = { [verseNs]: { jid: entityJid }, [lastNs]: { jid: entityJid } };
+  /** In front of Prosody, with the namespaces delegated that some client asks for. */
+  static async withProsody(namespaces: readonly string[] = [verseNs]): Promise<Stage> {
+    const delegations = Object.fromEntries(namespaces.map((namespace) => [namespace, { jid: entityJid }]));
     return Stage.in(await Scene.withProsody({ delegations }, { conference }));
   }
 
