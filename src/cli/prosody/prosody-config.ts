@@ -35,7 +35,7 @@ export interface Section {
 }
 
 export interface ProsodyConfig {
-  /** Absolute path of the file that was named. */
+  /** As it was named. */
   readonly file: string;
   readonly global: ReadonlyMap<string, Option>;
   /** In the order in which they are first named. */
@@ -59,7 +59,7 @@ export function readProsody(file: string): ProsodyConfig {
   const reading = new Reading();
   reading.file(file);
   return {
-    file: resolve(file),
+    file,
     global: reading.global,
     sections: [...reading.sections.values()],
     notes: reading.notes,
