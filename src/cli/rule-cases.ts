@@ -27,6 +27,8 @@ export interface Expectation {
   /** The namespace that names the rule. */
   readonly rule?: string | undefined;
   readonly target?: string | undefined;
+  /** Who is asked before the managing entity is. */
+  readonly waitsFor?: string | undefined;
   readonly reason?: string | undefined;
   /** The error condition that the sender gets, on its stanza or on its stream. */
   readonly condition?: string | undefined;
@@ -53,6 +55,7 @@ const caseSchema = z.strictObject({
   entity: text.optional(),
   rule: text.optional(),
   target: z.enum(["domain", "own-account", "foreign-account"]).optional(),
+  waitsFor: z.enum(["nothing", "server", "probe"]).optional(),
   reason: text.optional(),
   condition: text.optional(),
   leaves: long.optional(),

@@ -92,8 +92,8 @@ function actualOf(verdict: Verdict): Expectation {
   const leaves = verdict.leaves.toString("utf8");
   switch (verdict.outcome) {
     case "delegated": {
-      const { rule, target } = verdict;
-      return { expect: "delegated", rule: rule.namespace, entity: rule.entity, target, leaves };
+      const { rule, target, waitsFor } = verdict;
+      return { expect: "delegated", rule: rule.namespace, entity: rule.entity, target, waitsFor, leaves };
     }
     case "passed":
       return { expect: "passed", reason: verdict.reason, leaves };
@@ -106,7 +106,7 @@ function actualOf(verdict: Verdict): Expectation {
   }
 }
 
-const keys = ["expect", "entity", "rule", "target", "reason", "condition", "leaves"] as const;
+const keys = ["expect", "entity", "rule", "target", "waitsFor", "reason", "condition", "leaves"] as const;
 
 function compare(expected: Expectation, actual: Expectation): readonly Difference[] {
   return keys.flatMap((key) => {
