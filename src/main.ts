@@ -12,13 +12,15 @@ import {
   type ListenerSettings,
   type ListeningAddress,
 } from "./listen/index.js";
-import { DelegationMetrics, declareLog, declareProcess, Families } from "./metrics/index.js";
+import { ClientModeMetrics, DelegationMetrics, declareLog, declareProcess, Families } from "./metrics/index.js";
 import { Links, RelayMetrics, Turns, type CountingMachine } from "./relay/index.js";
 import { Hub, type Performer } from "./session/index.js";
+import { Grants } from "./main/grants.js";
 import { logHubEvent } from "./main/hub-log.js";
 import { ReloadCounts } from "./main/reload-counts.js";
 import {
   certificateSources,
+  clientModeDomains,
   domainSettings,
   linkLimits,
   streamManagement,
@@ -40,7 +42,8 @@ export interface ProxyOptions {
 /**
  * Starts the whole proxy. Resolves when every port is open.
  *
- * Errors  rejects with `ListenError` when a port cannot be opened; then nothing is left open.
+ * Errors  rejects with `ListenError` when a port cannot be opened, and with `StoreError` when the store cannot be; then
+ *         nothing is left open.
  */
 export async function startProxy(config: Config, options: ProxyOptions): Promise<StreamProxy> {
   const proxy = new StreamProxy(config, options);
@@ -60,6 +63,8 @@ export class StreamProxy {
   readonly #process: { stop(): void };
   readonly #metrics: RelayMetrics;
   readonly #delegations: DelegationMetrics;
+  readonly #clientModes: ClientModeMetrics;
+  readonly #grants: Grants;
   readonly #reloads: ReloadCounts;
   readonly #world: World;
   readonly #hub: Hub;
@@ -83,12 +88,15 @@ export class StreamProxy {
     this.#streamManagement = streamManagement(config.streamManagement);
     this.#upstreams = upstreams(config);
     const turns = new Turns();
+    this.#grants = new Grants(log, turns);
     this.#world = new World({
       turns,
+      grants: this.#grants,
       limits: () => this.#limits,
       streamManagement: () => this.#streamManagement,
       report: (event) => {
         this.#delegations.count(event);
+        this.#clientModes.count(event);
         logHubEvent(log, event);
       },
     });
@@ -98,6 +106,11 @@ export class StreamProxy {
     declareLog(this.#families, droppedLogLines);
     this.#metrics = new RelayMetrics(this.#families);
     this.#delegations = new DelegationMetrics(this.#families, () => this.#hub.stats);
+    this.#clientModes = new ClientModeMetrics(
+      this.#families,
+      () => this.#hub.stats,
+      () => this.#grants.isWritable,
+    );
     this.#reloads = new ReloadCounts(this.#families);
     this.#declareState();
     this.#admission = new Admission(config.limits);
@@ -180,6 +193,8 @@ export class StreamProxy {
       const certificates = prepareCertificates(certificateSources(config));
       const next = upstreams(config);
       const domains = domainSettings(config);
+      if (config.store !== undefined && clientModeDomains(config).size > 0)
+        this.#hub.clientModes.load(await this.#grants.open(config.store));
       const admin = await this.#openAdmin(config);
       try {
         // Before the first port opens there must be something to serve; later the old certificates do until it is done.
@@ -200,6 +215,7 @@ export class StreamProxy {
       this.#config = config;
       if (isReload) this.#hub.configure(domains);
       this.#delegations.configure(ruleNames(config));
+      this.#clientModes.configure(clientModeDomains(config));
       this.#metrics.retainDomains(new Set(config.domains.map(({ name }) => name)));
       this.#log.level = config.log.level;
       const before = this.#admin;
@@ -220,6 +236,7 @@ export class StreamProxy {
     const { forced } = await this.#links.shutdown(this.#config.timeouts.shutdownMs);
     if (forced > 0) this.#log.warn({ event: "forced", connections: forced }, "the shutdown deadline passed");
     this.#world.close();
+    await this.#grants.close();
     await this.#admin?.server.close();
     this.#admin = undefined;
     this.#process.stop();

@@ -1,6 +1,7 @@
 import { loadConfig, type Config, type Problem } from "../config/index.js";
 import { InheritedSockets, ListenError } from "../listen/index.js";
 import { createLogger, flushLog, standardOutput, type LogDestination, type Logger } from "../log/index.js";
+import { StoreError } from "../store/index.js";
 import { startProxy, type StreamProxy } from "../main.js";
 import { formatProblems, sourceText, summarise } from "./report.js";
 import { ServiceManager } from "./service-manager.js";
@@ -48,15 +49,21 @@ export async function run({ config: file }: RunOptions, terminal: Terminal): Pro
     await flushLog(log);
     return exitCode.clean;
   } catch (error) {
-    if (!(error instanceof ListenError)) throw error;
-    log.fatal({ event: "listen-failed" }, error.message);
-    stderr.write(`caesura: ${error.message}\n`);
+    if (!(error instanceof ListenError || error instanceof StoreError)) throw error;
+    log.fatal({ event: error instanceof StoreError ? "store-failed" : "listen-failed" }, error.message);
+    stderr.write(`${placeOf(error, file, loaded.config)}: ${error.message}\n`);
     await flushLog(log);
     return exitCode.failure;
   } finally {
     manager.close();
     process.off("uncaughtExceptionMonitor", lastWords);
   }
+}
+
+/** Where the operator named what cannot be used, if the configuration knows. */
+function placeOf(error: ListenError | StoreError, file: string, { store }: Config): string {
+  if (!(error instanceof StoreError) || store === undefined) return "caesura";
+  return `${file}:${store.line}:${store.column}: ${error.code}`;
 }
 
 interface Running {

@@ -1,4 +1,4 @@
-import { type Element, findChild } from "../xml/index.js";
+import { type Element, findChild, namespaceHash } from "../xml/index.js";
 import type { Jid } from "../xmpp/index.js";
 import { NS } from "../xmpp/index.js";
 import { GrantCommands, type GrantCommandOutcome, type GrantCommandRequest } from "./grant-command.js";
@@ -91,6 +91,12 @@ export class ClientMode {
     return asking.kind === "asked" ? { kind: "ask", question: asking.question } : asking;
   }
 
+  /** Whether an iq of so many children, the first with this hash of its namespace, may concern client mode. */
+  mayMatch(childNamespaceHash: number, childCount: number): boolean {
+    if (OWN_HASHES.has(childNamespaceHash | 0) || this.grants.mayMatch(childNamespaceHash)) return true;
+    return childCount > 1 && !this.grants.isEmpty;
+  }
+
   /** Whether messages of a user may hold an answer. Cheap: asked for each message. */
   isExpecting(user: string): boolean {
     return this.#questions.isExpecting(user);
@@ -172,6 +178,11 @@ export class ClientMode {
     this.#commands.clear();
   }
 }
+
+/** Requests of entities, the command of users, and what tells of it (XEP-0050 §2). */
+const OWN_HASHES: ReadonlySet<number> = new Set(
+  [NS.delegation, NS.commands, NS.discoInfo, NS.discoItems].map((namespace) => namespaceHash(namespace) | 0),
+);
 
 const NOTHING_CHOSEN = { granted: [], refused: [] } as const;
 

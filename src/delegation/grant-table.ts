@@ -125,6 +125,11 @@ export class GrantTable {
     return [...(this.#usersOf.get(entity)?.keys() ?? [])];
   }
 
+  /** Whether anything was granted to an entity. */
+  isEntity(entity: string): boolean {
+    return this.#usersOf.has(entity);
+  }
+
   /** The entities that anything was granted to. */
   entities(): Iterable<string> {
     return this.#usersOf.keys();

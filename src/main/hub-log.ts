@@ -1,6 +1,6 @@
 import type { Logger } from "pino";
 import { repeatable } from "../log/index.js";
-import type { HubEvent } from "../session/index.js";
+import type { GrantStep, HubEvent } from "../session/index.js";
 
 /** One line for what an operator may have to act on. A delegated request that ends well is counted only. */
 export function logHubEvent(log: Logger, event: HubEvent): void {
@@ -31,6 +31,13 @@ export function logHubEvent(log: Logger, event: HubEvent): void {
         "the server itself answers what is delegated; its own service should be switched off",
       );
       break;
+    case "grant":
+      log[event.step === "asked" ? "debug" : "info"](line, GRANT_STEPS[event.step]);
+      break;
+    case "grant-refused":
+      // Whoever asks, or answers, decides how often this happens.
+      log.info(repeatable(line, { as: [kind, event.domain, event.code] }), "a part in client mode was refused");
+      break;
     case "advertised":
       log.info(line, "delegations were advertised");
       break;
@@ -38,6 +45,14 @@ export function logHubEvent(log: Logger, event: HubEvent): void {
       event satisfies never;
   }
 }
+
+const GRANT_STEPS: Readonly<Record<GrantStep, string>> = {
+  requested: "an entity wants to manage namespaces of a user",
+  asked: "a session of the user was asked",
+  granted: "a user has delegated namespaces",
+  denied: "a user has refused to delegate namespaces",
+  revoked: "a user has taken delegated namespaces back",
+};
 
 function logDelegation(log: Logger, event: HubEvent & { readonly kind: "delegation" }): void {
   const isAnswered = event.outcome === "result" || event.outcome === "error";

@@ -25,7 +25,22 @@ export function domainSettings(config: Config): readonly DomainSettings[] {
         ? undefined
         : new Map(domain.components.map(({ jid, secret }) => [jid, { secret: secret?.reveal() }])),
     rules: RuleTable.compile(domain.name, domain.delegations),
+    clientMode: clientMode(domain),
   }));
+}
+
+function clientMode({ name, delegations, clientMode: mode }: DomainConfig): DomainSettings["clientMode"] {
+  return (
+    mode && {
+      domain: name,
+      namespaces: new Set(mode.namespaces),
+      administered: new Set(delegations.map(({ namespace }) => namespace)),
+      entities: mode.entities && new Set(mode.entities),
+      challengeMs: mode.challengeMs,
+      maxGrantsPerUser: mode.maxGrantsPerUser,
+      timeoutMs: mode.timeoutMs,
+    }
+  );
 }
 
 export function linkLimits(limits: LimitsConfig): LinkLimits {
@@ -63,9 +78,14 @@ export function certificateSources(config: Config): readonly CertificateSource[]
 }
 
 export function ruleNames(config: Config): readonly RuleName[] {
-  return config.domains.flatMap(({ name, delegations }) =>
-    delegations.map(({ namespace, entity }) => ({ domain: name, rule: namespace, entity })),
-  );
+  return config.domains.flatMap(({ name, delegations, clientMode: mode }) => [
+    ...delegations.map(({ namespace, entity }) => ({ domain: name, rule: namespace, entity })),
+    ...(mode?.namespaces ?? []).map((namespace) => ({ domain: name, rule: namespace, entity: "" })),
+  ]);
+}
+
+export function clientModeDomains(config: Config): ReadonlySet<string> {
+  return new Set(config.domains.flatMap(({ name, clientMode: mode }) => (mode === undefined ? [] : [name])));
 }
 
 /** Where server legs lead, by domain. */

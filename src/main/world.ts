@@ -1,5 +1,12 @@
 import { randomFillSync } from "node:crypto";
-import type { Hub, HubEnvironment, HubEvent, LinkLimits, StreamManagementSettings } from "../session/index.js";
+import type {
+  GrantKeeper,
+  Hub,
+  HubEnvironment,
+  HubEvent,
+  LinkLimits,
+  StreamManagementSettings,
+} from "../session/index.js";
 import type { Turns } from "../relay/index.js";
 
 export interface WorldParts {
@@ -8,6 +15,7 @@ export interface WorldParts {
   limits(): LinkLimits;
   streamManagement(): StreamManagementSettings;
   report(event: HubEvent): void;
+  readonly grants?: GrantKeeper;
 }
 
 /** What the hub sees of the world: a clock, timers, randomness, and somebody to tell. */
@@ -31,6 +39,14 @@ export class World implements HubEnvironment {
 
   get streamManagement(): StreamManagementSettings {
     return this.#parts.streamManagement();
+  }
+
+  get grants(): GrantKeeper | undefined {
+    return this.#parts.grants;
+  }
+
+  wallMs(): number {
+    return Date.now();
   }
 
   newId(): string {

@@ -7,7 +7,7 @@ export interface RuleName {
   readonly domain: string;
   /** The configured namespace. */
   readonly rule: string;
-  /** The configured managing entity. */
+  /** The configured managing entity; empty for what users delegate themselves, to entities of their choice. */
   readonly entity: string;
 }
 
@@ -180,6 +180,10 @@ export class DelegationMetrics {
       case "entity-down":
         this.#lost.add(event.entity);
         break;
+      case "grant":
+      case "grant-refused":
+        // Counted by ClientModeMetrics.
+        break;
       case "entity-up":
         // Read from the hub when asked.
         break;
@@ -189,7 +193,7 @@ export class DelegationMetrics {
   }
 
   #entities(): readonly string[] {
-    return [...new Set(this.#rules.map(({ entity }) => entity))];
+    return [...new Set(this.#rules.map(({ entity }) => entity).filter((entity) => entity !== ""))];
   }
 }
 

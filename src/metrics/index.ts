@@ -11,3 +11,4 @@ export { Tally } from "./tally.js";
 export { declareLog } from "./log.js";
 export { declareProcess } from "./process.js";
 export { DelegationMetrics, type RuleName } from "./delegation.js";
+export { ClientModeMetrics } from "./client-mode.js";

@@ -6,6 +6,8 @@ import type { Jid } from "../xmpp/index.js";
 import { NS } from "../xmpp/index.js";
 import type { AskingParty } from "./asking-first.js";
 import { delegate } from "./asking-first.js";
+import type { GrantParty } from "./client-mode-requests.js";
+import { takesClientModeIq, takesGrantAnswer } from "./client-mode-requests.js";
 import type { ClientStream } from "./client-stream.js";
 import type { Delegation } from "./delegations.js";
 import type { Domain } from "./domain.js";
@@ -55,7 +57,7 @@ export interface SessionOwner {
  * Stanzas wait here, in order, behind a blocking delegation (D41) or behind too many pending ones. With stream
  * management the session outlives its stream: what it is answered meanwhile is kept for the next one (protocol.md S21).
  */
-export class ClientSession implements Requester, AskingParty, ServedSession {
+export class ClientSession implements Requester, AskingParty, ServedSession, GrantParty {
   readonly jid: Jid;
   readonly domain: Domain;
   readonly #hub: Hub;
@@ -89,10 +91,6 @@ export class ClientSession implements Requester, AskingParty, ServedSession {
     return this.jid.bare();
   }
 
-  get lang(): string | undefined {
-    return this.#outlet.link?.lang;
-  }
-
   /** What the server was asked in the client's name, if anything was. */
   get questions(): Questions | undefined {
     return this.#server;
@@ -115,6 +113,10 @@ export class ClientSession implements Requester, AskingParty, ServedSession {
   /** Priority of the client's available presence (RFC 6121 §4.7.2.3); `undefined` while it is not available. */
   get priority(): number | undefined {
     return this.#priority;
+  }
+
+  get lang(): string | undefined {
+    return this.#outlet.link?.lang;
   }
 
   get management(): StreamManagement | undefined {
@@ -279,6 +281,8 @@ export class ClientSession implements Requester, AskingParty, ServedSession {
       if (kind === FrameKind.presence && !head.attributes.has("to")) this.#notePresence(link, frame, head);
       else if (endsComponents && this.#routing().takes(kind, head, link.up, frame)) return false;
     }
+    if (kind === FrameKind.message && this.domain.clientMode?.isExpecting(this.jid.bareKey) === true)
+      return !takesGrantAnswer(this.#hub, this.domain, this, parseElement(bytes, start, end, link.up.framer.scope));
     if (kind !== FrameKind.iq) return true;
     if (this.#entity !== undefined && this.#isReplyOf(this.#entity, link, frame)) return false;
     if (!this.domain.mayMatch(hash, childCount)) return true;
@@ -293,12 +297,12 @@ export class ClientSession implements Requester, AskingParty, ServedSession {
     if (type !== "result" && type !== "error") return false;
     const answer = entity.questions.take(bytes, start, end, scope);
     if (answer !== undefined) {
-      this.#outlet.swallow(answer);
+      this.swallow(answer);
       return true;
     }
     if (!this.#hub.delegations.isReply(entity, attributes.get("id") ?? "")) return false;
     const reply = parseElement(bytes, start, end, scope);
-    this.#outlet.swallow(reply);
+    this.swallow(reply);
     // RFC 6120 §8.1.2.1: what the client says of itself does not count; its stream says who it is.
     reply.attrs["from"] = this.jid.full();
     const isTaken = this.#hub.delegations.reply(entity, reply);
@@ -307,14 +311,15 @@ export class ClientSession implements Requester, AskingParty, ServedSession {
   }
 
   #consider(link: SessionLink, iq: Element): boolean {
+    if (takesClientModeIq(this.#hub, this.domain, this, iq)) return false;
     const request = describeRequest(iq, this.jid.full());
-    const decision = this.domain.settings.rules.decide(request);
+    const decision = this.domain.decide(request);
     switch (decision.kind) {
       case "pass":
         return !this.#answersDiscovery(iq);
       case "refuse": {
         const { condition, errorType: type, code } = decision;
-        this.#outlet.swallow(iq);
+        this.swallow(iq);
         this.#hub.delegations.refused(this, this.domain, decision.rule, code);
         const stanza = { name: "iq", id: request.id, to: this.jid.full(), from: request.to ?? this.jid.bare() };
         this.deliver(stanzaError(stanza, { type, condition }));
@@ -335,7 +340,7 @@ export class ClientSession implements Requester, AskingParty, ServedSession {
     const { discovery } = this.domain;
     const query = discovery.answer(iq);
     if (query !== undefined) {
-      this.#outlet.swallow(iq);
+      this.swallow(iq);
       this.deliver(resultFor(iq, this.jid, query));
       return true;
     }
@@ -350,22 +355,20 @@ export class ClientSession implements Requester, AskingParty, ServedSession {
   }
 
   begin(delegation: Delegation, isTaken: boolean): DelegatedRequest {
-    const swallowed = isTaken ? this.#outlet.swallow(delegation.iq, true) : undefined;
+    const swallowed = isTaken ? this.swallow(delegation.iq, true) : undefined;
     const request = this.#hub.delegations.open(this, delegation);
     (this.#pending ??= new Map()).set(request, swallowed);
     if (delegation.rule.blocking) this.#blockedBy = request;
     return request;
   }
 
+  /** A stanza of the client's goes no further. */
+  swallow(stanza: Element, awaitsAnswer = false): Swallowed | undefined {
+    return this.#outlet.swallow(stanza, awaitsAnswer);
+  }
+
   #routing(): ToComponents {
-    const { jid, domain } = this;
-    const swallow = (stanza: Element): void => void this.#outlet.swallow(stanza);
-    return (this.#toComponents ??= new ToComponents(this.#hub, {
-      jid,
-      domain,
-      swallow,
-      deliver: this.deliver.bind(this),
-    }));
+    return (this.#toComponents ??= new ToComponents(this.#hub, this));
   }
 
   #notePresence(link: SessionLink, { bytes, start, end }: StanzaFrame, { attributes }: Head): void {
@@ -378,6 +381,7 @@ export class ClientSession implements Requester, AskingParty, ServedSession {
       const presence = parseElement(bytes, start, end, link.up.framer.scope);
       this.#priority = Number.parseInt(presence.getChildText("priority") ?? "0", 10) || 0;
       this.#hub.users.presenceOf(this, true);
+      this.#hub.clientModes.available(this);
     }
   }
 }

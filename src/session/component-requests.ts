@@ -4,6 +4,7 @@ import type { AskingParty } from "./asking-first.js";
 import { delegate } from "./asking-first.js";
 import type { ComponentSession } from "./component-session.js";
 import type { Delegation } from "./delegations.js";
+import { takesClientModeIq } from "./client-mode-requests.js";
 import { stanzaError } from "./errors.js";
 import type { Hub } from "./hub.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
@@ -36,8 +37,10 @@ export class ComponentRequests implements Requester, AskingParty {
     const target = parseJid(to)?.domain;
     const domain = target === undefined ? undefined : this.#hub.domain(target);
     if (domain === undefined) return false;
+    // XEP-0355 §5.1: the component itself asks; whoever has an address at it is somebody else.
+    if (from === this.#component.address && takesClientModeIq(this.#hub, domain, this.#component, iq)) return true;
     const request = describeRequest(iq, from);
-    const decision = domain.settings.rules.decide(request);
+    const decision = domain.decide(request);
     switch (decision.kind) {
       case "pass":
         return false;

@@ -1,8 +1,10 @@
 import type { FrameKind as Kind } from "../xml/index.js";
 import type { Element } from "../xml/index.js";
 import { FrameKind, parseElement, readHead } from "../xml/index.js";
-import { NS, parseJid } from "../xmpp/index.js";
+import type { Jid } from "../xmpp/index.js";
+import { NS, parseJid, UsageError } from "../xmpp/index.js";
 import type { Carrier } from "./carrier.js";
+import type { GrantParty } from "./client-mode-requests.js";
 import { ComponentRequests } from "./component-requests.js";
 import type { Domain } from "./domain.js";
 import { stanzaBytes } from "./errors.js";
@@ -35,20 +37,23 @@ export interface ComponentStream {
  * A component that has proved its secret: which of its stanzas are taken, and what is put into its stream. Everything
  * else on a relayed link passes as it came (protocol.md D82).
  */
-export class ComponentSession implements Carrier {
+export class ComponentSession implements Carrier, GrantParty {
   readonly kind = "component";
+  readonly lang = undefined;
   readonly #hub: Hub;
   readonly #stream: ComponentStream;
   readonly #liveness: Liveness;
   /** Undefined once the component is asked nothing more. Its late replies are swallowed still. */
   #requests: ComponentRequests | undefined;
 
+  readonly jid: Jid;
   #server: Questions | undefined;
   readonly questions: Questions;
 
   constructor(hub: Hub, stream: ComponentStream) {
     this.#hub = hub;
     this.#stream = stream;
+    this.jid = addressOf(stream.component);
     this.#requests = new ComponentRequests(hub, this);
     this.questions = new Questions(hub, { unnamed: stream.component, send: this.deliver.bind(this) });
     this.#liveness = new Liveness(hub, this, stream.domain.name, stream.teardown);
@@ -84,6 +89,11 @@ export class ComponentSession implements Carrier {
     // It asks and asks and does not read the answers; what others may send to it stops at the limit.
     if (this.queuedBytes > 2 * this.#hub.limits.entityQueueBytes) teardown.end("slow_peer");
     else down.inject(stanzaBytes(stanza, NS.component));
+  }
+
+  /** A component's link knows no stream management. */
+  swallow(): void {
+    return;
   }
 
   challenge(): void {
@@ -164,4 +174,10 @@ export class ComponentSession implements Carrier {
     }
     return mayMatch && this.#requests?.take(parseElement(bytes, start, end, framer.scope)) === true;
   }
+}
+
+function addressOf(component: string): Jid {
+  const jid = parseJid(component);
+  if (jid === undefined) throw new UsageError("a component's address was not normalised");
+  return jid;
 }

@@ -7,6 +7,7 @@ import type { Domain } from "./domain.js";
 import type { Entities } from "./entities.js";
 import type { RequestFaultCode } from "./faults.js";
 import { REQUEST_FAULTS } from "./faults.js";
+import { entityLabel } from "./granted-rule.js";
 import type { DelegationOutcome, HubEnvironment } from "./hub-types.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
 import { attributesOf, unavailable } from "./requests.js";
@@ -176,7 +177,8 @@ export class Delegations {
     rule: DelegationRule | undefined,
     code: RequestFaultCode | RefusalCode,
   ): void {
-    const { namespace = "", entity = "" } = rule ?? {};
+    const { namespace = "" } = rule ?? {};
+    const entity = rule === undefined ? "" : entityLabel(rule);
     this.#env.report({
       kind: "delegation",
       connection: requester.connection,
@@ -217,7 +219,7 @@ export class Delegations {
       connection: request.requester.connection,
       domain: request.domain,
       rule: request.rule.namespace,
-      entity: request.rule.entity,
+      entity: entityLabel(request.rule),
       outcome,
       ...(code === undefined ? {} : { code }),
       seconds: (this.#env.now() - request.startedMs) / 1000,

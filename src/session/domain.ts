@@ -1,11 +1,16 @@
+import type { ClientMode } from "../delegation/index.js";
+import type { Decision, Request } from "../rules/index.js";
 import { parseJid } from "../xmpp/index.js";
 import { DomainDiscovery } from "./domain-discovery.js";
+import { decideByGrant } from "./granted-rule.js";
 import type { DomainSettings } from "./settings.js";
 
 /** A served domain: its settings, which a reload replaces under the links that stand, and what is counted for it. */
 export class Domain {
   readonly name: string;
   #settings: DomainSettings;
+  /** What its users delegate themselves; undefined where they may not. Set with the settings. */
+  clientMode: ClientMode | undefined;
   /** Requests that each rule took, by namespace. */
   readonly matches = new Map<string, number>();
   readonly discovery: DomainDiscovery;
@@ -38,16 +43,21 @@ export class Domain {
    */
   mayMatch(childNamespaceHash: number, childCount: number): boolean {
     const { rules } = this.#settings;
-    return (
-      rules.mayMatch(childNamespaceHash) ||
-      (childCount > 1 && rules.rules.length > 0) ||
-      this.discovery.mayAnswer(childNamespaceHash)
-    );
+    if (rules.mayMatch(childNamespaceHash) || (childCount > 1 && rules.rules.length > 0)) return true;
+    if (this.clientMode?.mayMatch(childNamespaceHash, childCount) === true) return true;
+    return this.discovery.mayAnswer(childNamespaceHash);
+  }
+
+  /** Whose request it is: first what the administrator delegates, then what users do (XEP-0355 §4.3, §5.2). */
+  decide(request: Request): Decision {
+    const decision = this.#settings.rules.decide(request);
+    if (decision.kind !== "pass" || this.clientMode === undefined) return decision;
+    return decideByGrant(this.clientMode, request) ?? decision;
   }
 
   /** Stanzas may be taken out of its clients' streams, or put in. */
   get takesStanzas(): boolean {
-    return this.endsComponents || this.#settings.rules.rules.length > 0;
+    return this.endsComponents || this.#settings.rules.rules.length > 0 || this.clientMode !== undefined;
   }
 
   /** The component, among those whose links end here, that an address belongs to. */
@@ -57,7 +67,8 @@ export class Domain {
   }
 
   #keepMatchesOfRules(): void {
-    const present = new Set(this.#settings.rules.rules.map((rule) => rule.namespace));
+    const { rules, clientMode } = this.#settings;
+    const present = new Set([...rules.rules.map((rule) => rule.namespace), ...(clientMode?.namespaces ?? [])]);
     for (const namespace of this.matches.keys()) {
       if (!present.has(namespace)) this.matches.delete(namespace);
     }

@@ -24,7 +24,13 @@ export function streamErrorBytes(condition: StreamErrorCondition, rootName: stri
  */
 export function stanzaError(
   stanza: { readonly name: string; readonly id: string | undefined; readonly to: string; readonly from: string },
-  error: { readonly type: StanzaErrorType; readonly condition: StanzaErrorCondition; readonly text?: string },
+  error: {
+    readonly type: StanzaErrorType;
+    readonly condition: StanzaErrorCondition;
+    readonly text?: string;
+    /** Stands beside the condition (RFC 6120 §8.3.4). */
+    readonly application?: { readonly name: string; readonly namespace: string };
+  },
 ): Element {
   const { name, id, to, from } = stanza;
   const answer = new Element(name, {
@@ -37,6 +43,7 @@ export function stanzaError(
   const detail = answer.c("error", { type: error.type });
   detail.c(error.condition, { xmlns: NS.stanzaErrors });
   if (error.text !== undefined) detail.c("text", { xmlns: NS.stanzaErrors, "xml:lang": "en" }).t(error.text);
+  if (error.application !== undefined) detail.c(error.application.name, { xmlns: error.application.namespace });
   return answer;
 }
 

@@ -1,3 +1,4 @@
+import type { GrantChange } from "../delegation/index.js";
 import type { DiscoveryCounts } from "./domain-discovery.js";
 import type { LinkLimits, StreamManagementSettings } from "./settings.js";
 
@@ -42,9 +43,40 @@ export type HubEvent =
       readonly outcome: DiscoveryOutcome;
       readonly leftOut: number;
     }
+  /** Something happened to what a user grants, or may (XEP-0355 §5). `count` is of namespaces. */
+  | {
+      readonly kind: "grant";
+      readonly step: GrantStep;
+      readonly domain: string;
+      readonly entity: string;
+      /** The user; empty for a request. */
+      readonly account: string;
+      readonly count: number;
+    }
+  /** Somebody's part in client mode was refused; `code` is listed in `docs/errors.md`. */
+  | { readonly kind: "grant-refused"; readonly domain: string; readonly code: string }
   | { readonly kind: "entity-up"; readonly entity: string }
   | { readonly kind: "entity-down"; readonly entity: string; readonly lost: number }
   | { readonly kind: "advertised"; readonly domain: string; readonly entity: string; readonly namespaces: number };
+
+/** The `step` label of `caesura_grant_events_total`. `asked`: the question went to a session of the user's. */
+export const grantSteps = ["requested", "asked", "granted", "denied", "revoked"] as const;
+export type GrantStep = (typeof grantSteps)[number];
+
+/** Keeps grants beyond the life of this process. */
+export interface GrantKeeper {
+  /** How many more grants can be kept. */
+  readonly room: number;
+  /**
+   * Stores changes, all or none, and says later whether they are safe. If not, `otherwise` is what is to hold in their place.
+   */
+  save(
+    domain: string,
+    changes: readonly GrantChange[],
+    otherwise: readonly GrantChange[],
+    done: (isStored: boolean) => void,
+  ): void;
+}
 
 /** What the pure core needs of the world. */
 export interface HubEnvironment {
@@ -58,6 +90,10 @@ export interface HubEnvironment {
   setTimer(key: number, ms: number): void;
   clearTimer(key: number): void;
   report(event: HubEvent): void;
+  /** Undefined where nothing is kept: then nobody can grant anything. */
+  readonly grants?: GrantKeeper | undefined;
+  /** Milliseconds since the epoch, for what people read; needed where there are grants. */
+  wallMs?(): number;
 }
 
 /** Numbers that the edge reads when it is asked for metrics. */
@@ -72,6 +108,8 @@ export interface HubStats {
   readonly ruleMatches: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** Discovery answers and hashes of the server's that were changed, by domain. */
   readonly discovery: ReadonlyMap<string, Readonly<DiscoveryCounts>>;
+  /** What users have delegated, and were asked lately: domain → counts. Only domains with client mode. */
+  readonly clientModes: ReadonlyMap<string, { readonly grants: number; readonly questions: number }>;
   /** Every configured managing entity. */
   readonly entities: ReadonlyMap<string, { readonly up: boolean; readonly queuedBytes: number }>;
 }

@@ -5,6 +5,7 @@ import { Advertising } from "./advertising.js";
 import { Alarms } from "./alarms.js";
 import type { Carrier } from "./carrier.js";
 import { ClientLink } from "./client-link.js";
+import { ClientModes } from "./client-modes.js";
 import { ComponentLink } from "./component-link.js";
 import type { ComponentSession } from "./component-session.js";
 import { Delegations } from "./delegations.js";
@@ -37,6 +38,7 @@ export class Hub {
   readonly delegations: Delegations;
   readonly discovery: Discovery;
   readonly users: UserEntities;
+  readonly clientModes: ClientModes;
   readonly #entities = new Entities();
   readonly #advertising: Advertising;
 
@@ -50,6 +52,9 @@ export class Hub {
     this.alarms = new Alarms(env);
     this.sessions = new Sessions(env, this.alarms);
     this.delegations = new Delegations(env, this.alarms, this.#entities);
+    this.clientModes = new ClientModes(env, this.alarms, this.sessions, this.#entities, (account) => {
+      this.users.granted(account);
+    });
   }
 
   /**
@@ -59,19 +64,22 @@ export class Hub {
   configure(all: readonly DomainSettings[]): void {
     for (const domain of this.#domains.values()) {
       if (all.some(({ name }) => name === domain.name)) continue;
-      domain.replace({ ...domain.settings, rules: RuleTable.compile(domain.name, []) });
+      domain.replace({ ...domain.settings, rules: RuleTable.compile(domain.name, []), clientMode: undefined });
+      this.clientModes.configure(domain);
       this.#domains.delete(domain.name);
       this.#removed.set(domain.name, domain);
     }
     for (const settings of all) {
       const domain = this.#domains.get(settings.name) ?? this.#removed.get(settings.name) ?? new Domain(settings);
       domain.replace(settings);
+      this.clientModes.configure(domain);
       this.#domains.set(settings.name, domain);
       this.#removed.delete(settings.name);
     }
     const known = [...this.#entities.all()];
     this.users.configure(this.#domains.values());
     for (const carrier of known) if (this.#entities.has(carrier)) this.#introduce(carrier);
+    this.clientModes.announceChanges();
   }
 
   openClientLink(
@@ -97,6 +105,7 @@ export class Hub {
       pending: this.delegations.pending,
       entities: new Map(this.#entityStats()),
       discovery: new Map([...this.#domains.values()].map(({ name, discovery }) => [name, discovery.counts])),
+      clientModes: this.clientModes.stats,
       ruleMatches: new Map([...this.#domains.values()].map(({ name, matches }) => [name, matches])),
     };
   }
@@ -117,6 +126,11 @@ export class Hub {
 
   now(): number {
     return this.#env.now();
+  }
+
+  /** Milliseconds since the epoch: when a user granted something. */
+  wallMs(): number {
+    return this.#env.wallMs?.() ?? this.#env.now();
   }
 
   nextStreamNumber(): number {
@@ -172,6 +186,7 @@ export class Hub {
     this.#entities.add(carrier);
     for (const entity of carrier.entities) this.#env.report({ kind: "entity-up", entity });
     this.#introduce(carrier);
+    this.clientModes.announce(carrier);
   }
 
   /** Tells an entity what it manages now, if that is not what it was told. */

@@ -7,7 +7,8 @@
  * 4. Every request that was taken out of a stream is answered exactly once.
  */
 export type { CloseReason, LegClosed, LegName, LinkEvent, LinkMachine, LinkTimer, Performer } from "./performer.js";
-export type { DelegationOutcome, HubEnvironment, HubEvent, HubStats } from "./hub-types.js";
+export { grantSteps } from "./hub-types.js";
+export type { DelegationOutcome, GrantKeeper, GrantStep, HubEnvironment, HubEvent, HubStats } from "./hub-types.js";
 export type { DomainSettings, LinkLimits, StreamManagementSettings } from "./settings.js";
 export { faultEvent, LINK_FAULTS, REQUEST_FAULTS } from "./faults.js";
 export type { LinkFaultCode, RequestFaultCode } from "./faults.js";

@@ -1,3 +1,4 @@
+import type { ClientModeSettings } from "../delegation/index.js";
 import type { FramerLimits } from "../xml/index.js";
 import type { RuleTable } from "../rules/index.js";
 import type { ChannelBinding, ManagementOptions, ResumptionOptions } from "../stream/index.js";
@@ -14,6 +15,8 @@ export interface DomainSettings {
   /** Component JID → shared secret (only for links that end here). `undefined`: no allow-list. */
   readonly components: ReadonlyMap<string, { readonly secret: string | undefined }> | undefined;
   readonly rules: RuleTable;
+  /** What users may delegate themselves (XEP-0355 §5); `undefined`: nothing. */
+  readonly clientMode?: ClientModeSettings | undefined;
 }
 
 export interface LinkLimits {

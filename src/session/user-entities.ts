@@ -44,7 +44,14 @@ export class UserEntities {
     if (isAvailable) this.#available.set(bareKey, [...others, session]);
     else if (others.length > 0) this.#available.set(bareKey, others);
     else this.#available.delete(bareKey);
-    if (this.#configured.has(bareKey) || this.#managing.has(session)) this.#appoint(bareKey);
+    if (this.#configured.has(bareKey) || this.#managing.has(session) || this.#hub.clientModes.isEntity(bareKey)) {
+      this.#appoint(bareKey);
+    }
+  }
+
+  /** What users have delegated to an account has changed (XEP-0355 §5). */
+  granted(account: string): void {
+    this.#appoint(account);
   }
 
   /** What the session manages, if it does. */
@@ -55,7 +62,9 @@ export class UserEntities {
   #appoint(account: string): void {
     const available = (this.#available.get(account) ?? []).filter(({ isReachable }) => isReachable);
     const wanted = new Map<ClientSession, string[]>();
-    for (const entity of this.#configured.get(account) ?? []) {
+    const entities = new Set(this.#configured.get(account));
+    if (this.#hub.clientModes.isEntity(account)) entities.add(account);
+    for (const entity of entities) {
       const chosen = entity === account ? available[0] : available.find(({ jid }) => jid.fullKey === entity);
       if (chosen !== undefined) wanted.set(chosen, [...(wanted.get(chosen) ?? []), entity]);
     }

@@ -92,6 +92,7 @@ const stats: HubStats = {
   resumable: 1,
   pending: 2,
   discovery: new Map(),
+  clientModes: new Map(),
   ruleMatches: new Map([["capulet.lit", new Map([["urn:xmpp:mam:2", 9]])]]),
   entities: new Map([["pubsub.capulet.lit", { up: true, queuedBytes: 42 }]]),
 };

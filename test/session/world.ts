@@ -2,6 +2,7 @@ import type { DelegationRule } from "../../src/rules/index.js";
 import { RuleTable } from "../../src/rules/index.js";
 import type {
   DomainSettings,
+  GrantKeeper,
   HubEvent,
   LegName,
   LinkEvent,
@@ -61,6 +62,7 @@ export class World {
     domains: readonly DomainSettings[],
     limits: Partial<LinkLimits> = {},
     management: Partial<ManagementOptions & ResumptionOptions> = {},
+    grants?: GrantKeeper,
   ) {
     this.hub = new Hub({
       limits: {
@@ -83,6 +85,8 @@ export class World {
       setTimer: (key, ms) => this.#timers.set(key, this.#now + ms),
       clearTimer: (key) => this.#timers.delete(key),
       report: (event) => this.events.push(event),
+      wallMs: () => this.#now,
+      grants,
     });
     this.hub.configure(domains);
   }
