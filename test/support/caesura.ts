@@ -34,6 +34,8 @@ export interface CaesuraOptions {
   readonly proxyProtocol?: Settings;
   /** Further listeners, as they are written in the file. */
   readonly listeners?: readonly Settings[];
+  /** Further keys of each domain: `clientMode`, … */
+  readonly domain?: Settings;
   /** Further top-level keys: `limits`, `timeouts`, … */
   readonly more?: Settings;
   /** A line of bash that starts it, in which `"$@"` is the command. */
@@ -209,6 +211,7 @@ function write({ folder, ports, certificates }: Prepared, options: CaesuraOption
       server,
       ...(components === undefined ? {} : { components: Object.fromEntries(secrets) }),
       delegations,
+      ...options.domain,
     },
   ]);
   const host = "127.0.0.1";
