@@ -24,6 +24,11 @@ export function logHubEvent(log: Logger, event: HubEvent): void {
       if (event.outcome === "silent") log.warn(line, "a managing entity does not say what it offers");
       else log.debug(line, "a managing entity said what it offers");
       break;
+    case "reply-held":
+      if (event.outcome === "missed") {
+        log.info(repeatable(line, { as: [kind, event.entity] }), "a reply may have overtaken what was sent before it");
+      }
+      break;
     case "shadowed":
       // Whoever asks decides how often this happens.
       log.warn(

@@ -19,6 +19,7 @@ export class DelegationMetrics {
   readonly #resumptions = new Tally<readonly [domain: string, outcome: string]>();
   readonly #shadowed = new Tally<readonly [domain: string, rule: string]>();
   readonly #discovery = new Tally<readonly [domain: string, rule: string, outcome: string]>();
+  readonly #held = new Tally<readonly [entity: string, outcome: string]>();
   readonly #lost = new Tally<readonly [entity: string]>();
   readonly #duration: HistogramFamily;
   #rules: readonly RuleName[] = [];
@@ -107,6 +108,14 @@ export class DelegationMetrics {
     );
     families.counter(
       {
+        name: "caesura_delegation_replies_held_total",
+        help: "Replies that waited for what their entity had sent through the server before them, by how that ended",
+        labels: ["entity", "outcome"],
+      },
+      (sample) => this.#held.read(sample),
+    );
+    families.counter(
+      {
         name: "caesura_discovery_questions_total",
         help: "Questions to managing entities on what they offer in a delegated namespace, by what became of them",
         labels: ["domain", "rule", "outcome"],
@@ -151,6 +160,7 @@ export class DelegationMetrics {
     this.#discovery.retain((domain, rule) => ruleNames.has([domain, rule].join("\n")));
     this.#shadowed.retain((domain, rule) => ruleNames.has([domain, rule].join("\n")));
     this.#advertisements.retain((_domain, entity) => entities.has(entity));
+    this.#held.retain((entity) => entities.has(entity));
     this.#lost.retain((entity) => entities.has(entity));
     for (const { domain, rule, entity } of rules)
       for (const outcome of outcomes) this.#outcomes.expect(domain, rule, entity, outcome);
@@ -173,6 +183,9 @@ export class DelegationMetrics {
         break;
       case "discovery":
         this.#discovery.add(event.domain, event.rule, event.outcome);
+        break;
+      case "reply-held":
+        this.#held.add(event.entity, event.outcome);
         break;
       case "shadowed":
         this.#shadowed.add(event.domain, event.rule);

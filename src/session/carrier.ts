@@ -12,6 +12,8 @@ export interface Carrier {
   readonly connection: string;
   /** Bytes that were sent to the entity and have not left this process yet. */
   readonly queuedBytes: number;
+  /** Messages that it has sent through the server so far, e.g. in the name of its users (XEP-0356 §5). */
+  readonly relayedMessages: number;
   /** Puts complete stanzas that leave their content namespace unsaid into the stream to the entity. */
   sendToEntity(bytes: Uint8Array): void;
   /** Puts a stanza, an element in any content namespace, into the stream to the entity. */

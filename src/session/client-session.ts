@@ -1,9 +1,10 @@
 import type { ManagementNamespace, ResumableSession, StreamManagement, Swallowed } from "../stream/index.js";
 import { fingerprintOf } from "../stream/index.js";
 import type { Element, Head } from "../xml/index.js";
-import { attributeOf, FrameKind, parseElement, readHead } from "../xml/index.js";
+import { FrameKind, parseElement, readHead } from "../xml/index.js";
 import type { Jid } from "../xmpp/index.js";
 import { NS } from "../xmpp/index.js";
+import { answersDiscovery } from "./answered-here.js";
 import type { AskingParty } from "./asking-first.js";
 import { delegate } from "./asking-first.js";
 import type { GrantParty } from "./client-mode-requests.js";
@@ -23,6 +24,7 @@ import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
 import { describeRequest, resultFor } from "./requests.js";
+import type { Fence } from "./questions.js";
 import { Questions } from "./questions.js";
 import { ToComponents } from "./to-components.js";
 import type { UserEntity } from "./user-entity.js";
@@ -316,7 +318,7 @@ export class ClientSession implements Requester, AskingParty, ServedSession, Gra
     const decision = this.domain.decide(request);
     switch (decision.kind) {
       case "pass":
-        return !this.#answersDiscovery(iq);
+        return !answersDiscovery(this, iq);
       case "refuse": {
         const { condition, errorType: type, code } = decision;
         this.swallow(iq);
@@ -335,23 +337,15 @@ export class ClientSession implements Requester, AskingParty, ServedSession, Gra
     }
   }
 
-  /** True: a request about a node that only we have advertised was answered (XEP-0115 §6.2). */
-  #answersDiscovery(iq: Element): boolean {
-    const { discovery } = this.domain;
-    const query = discovery.answer(iq);
-    if (query !== undefined) {
-      this.swallow(iq);
-      this.deliver(resultFor(iq, this.jid, query));
-      return true;
-    }
-    // protocol.md D53: where the server does not describe accounts, their owners are told what entities offer them.
-    if (!discovery.isAboutOwnAccount(iq, this.account)) return false;
-    this.server.watch(iq, (answer) => {
-      const description = attributeOf(answer, "type") === "error" ? discovery.describeAccount() : undefined;
-      if (description !== undefined) this.deliver(resultFor(iq, this.jid, description));
-      return description !== undefined;
-    });
-    return false;
+  /** Answers a request of the client's, which goes no further. */
+  answerHere(iq: Element, payload: Element): void {
+    this.swallow(iq);
+    this.deliver(resultFor(iq, this.jid, payload));
+  }
+
+  fence(id: string, from: string, reached: () => void): Fence | undefined {
+    const { link } = this.#outlet;
+    return link === undefined || link.owner.isLeftAlone ? undefined : this.server.expect(id, from, reached);
   }
 
   begin(delegation: Delegation, isTaken: boolean): DelegatedRequest {

@@ -47,6 +47,7 @@ export class ComponentSession implements Carrier, GrantParty {
   #requests: ComponentRequests | undefined;
 
   readonly jid: Jid;
+  relayedMessages = 0;
   #server: Questions | undefined;
   readonly questions: Questions;
 
@@ -114,7 +115,10 @@ export class ComponentSession implements Carrier, GrantParty {
   fromComponent(kind: Kind, bytes: Buffer, start: number, end: number): boolean {
     if (kind === FrameKind.iq && this.#takesIq(bytes, start, end)) return false;
     const { isRelayed, up } = this.#stream;
-    if (isRelayed) return true;
+    if (isRelayed) {
+      if (kind === FrameKind.message) this.relayedMessages++;
+      return true;
+    }
     const stanza = parseElement(bytes, start, end, up.framer.scope);
     const { from, to } = attributesOf(stanza);
     if (to === undefined) this.#stream.breach("missing-to");

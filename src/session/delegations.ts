@@ -1,6 +1,6 @@
 import type { DelegationRule, RefusalCode } from "../rules/index.js";
-import type { Element } from "../xml/index.js";
-import { writtenLength } from "../xml/index.js";
+import { Element, writtenLength } from "../xml/index.js";
+import { NS } from "../xmpp/index.js";
 import type { Alarms } from "./alarms.js";
 import type { Carrier } from "./carrier.js";
 import type { Domain } from "./domain.js";
@@ -28,7 +28,14 @@ interface InFlight {
   delegation: Delegation | undefined;
   /** The stream that it went over. */
   carrier: Carrier | undefined;
+  /** `Carrier.relayedMessages` when it went. */
+  relayedBefore: number;
+  /** The reply, while what the entity sent before it is on its way. */
+  held: { readonly type: "result" | "error"; readonly reply: Element } | undefined;
 }
+
+/** How long a reply waits for what the entity sent before it (docs/decisions/0016). */
+const FENCE_MS = 2000;
 
 const NOT_OURS = { kind: "not-ours" } as const;
 const LATE = { kind: "late" } as const;
@@ -74,7 +81,7 @@ export class Delegations {
     const alarm = this.#alarms.set(rule.timeoutMs, () => {
       this.fail(request, "entity-silent");
     });
-    this.#requests.set(request, { alarm, delegation, carrier: undefined });
+    this.#requests.set(request, { alarm, delegation, carrier: undefined, relayedBefore: 0, held: undefined });
     return request;
   }
 
@@ -102,6 +109,7 @@ export class Delegations {
     }
     entry.delegation = undefined;
     entry.carrier = carrier;
+    entry.relayedBefore = carrier.relayedMessages;
     const innerIdIfTaken = this.#env.newId();
     const now = this.#env.now();
     carrier.sendToEntity(
@@ -142,7 +150,7 @@ export class Delegations {
       case "reply":
         if (writtenLength(outcome.reply) > 2 * this.#env.limits.trusted.maxFrameBytes) {
           this.#refuse(outcome.token, "reply-too-large");
-        } else this.#settle(outcome.token, outcome.type, outcome.reply);
+        } else this.#answerInOrder(carrier, outcome.token, outcome);
         return true;
       case "breach":
         this.#settle(outcome.token, "invalid_reply", unavailable(outcome.token), outcome.code);
@@ -157,7 +165,12 @@ export class Delegations {
 
   /** Answers a request with `service-unavailable` (protocol.md D33). A later reply is swallowed. */
   fail(request: DelegatedRequest, code: RequestFaultCode): void {
-    if (!this.#requests.has(request)) return;
+    const entry = this.#requests.get(request);
+    if (entry === undefined) return;
+    if (entry.held !== undefined) {
+      this.#settle(request, entry.held.type, entry.held.reply);
+      return;
+    }
     this.#forget(request);
     this.#refuse(request, code);
   }
@@ -195,6 +208,45 @@ export class Delegations {
   #forget(request: DelegatedRequest): void {
     const carrier = this.#requests.get(request)?.carrier;
     if (carrier !== undefined) this.#entities.outstandingAt(carrier)?.abandon(request.outerId, this.#env.now());
+  }
+
+  /**
+   * What the entity sent before its reply may be on its way through the server still: the items of an archive are
+   * messages, and the reply says that they are complete (XEP-0313 §4.3). So something of ours is sent behind them, and the
+   * reply waits until that has come by.
+   */
+  #answerInOrder(
+    carrier: Carrier,
+    request: DelegatedRequest,
+    { type, reply }: { readonly type: "result" | "error"; readonly reply: Element },
+  ): void {
+    const entry = this.#requests.get(request);
+    const { server } = carrier;
+    const id = this.#env.newId();
+    const release = (outcome: "in_order" | "missed"): void => {
+      if (!this.#requests.has(request)) return;
+      this.#env.report({ kind: "reply-held", entity: request.rule.entity, outcome });
+      this.#settle(request, type, reply);
+    };
+    const fence =
+      entry === undefined || server === undefined || carrier.relayedMessages === entry.relayedBefore
+        ? undefined
+        : request.requester.fence?.(id, carrier.address, () => {
+            release("in_order");
+          });
+    if (entry === undefined || fence === undefined) {
+      this.#settle(request, type, reply);
+      return;
+    }
+    this.#alarms.cancel(entry.alarm);
+    entry.held = { type, reply };
+    const ping = new Element("iq", { type: "get", to: request.from, id });
+    ping.c("ping", { xmlns: NS.ping });
+    server?.ask(ping, FENCE_MS, () => {
+      // Nobody answers what has come by: it is kept from the client.
+      fence.missed();
+      release("missed");
+    });
   }
 
   #refuse(request: DelegatedRequest, code: RequestFaultCode): void {

@@ -55,6 +55,8 @@ export type HubEvent =
     }
   /** Somebody's part in client mode was refused; `code` is listed in `docs/errors.md`. */
   | { readonly kind: "grant-refused"; readonly domain: string; readonly code: string }
+  /** A reply waited for what its entity had sent before; `missed`: in vain, and went without. */
+  | { readonly kind: "reply-held"; readonly entity: string; readonly outcome: "in_order" | "missed" }
   | { readonly kind: "entity-up"; readonly entity: string }
   | { readonly kind: "entity-down"; readonly entity: string; readonly lost: number }
   | { readonly kind: "advertised"; readonly domain: string; readonly entity: string; readonly namespaces: number };

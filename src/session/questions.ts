@@ -13,7 +13,15 @@ const MAX_LATE = 256;
 interface Expected {
   /** Whom the request was addressed to, as written; undefined: the one who is meant by no address. */
   readonly to: string | undefined;
+  /** A request from `to`, and no answer. */
+  readonly isRequest: boolean;
   readonly judge: AnswerJudge;
+}
+
+/** A request of ours that is to come down a stream. */
+export interface Fence {
+  /** It is not waited for any more; if it comes, it is swallowed still. */
+  missed(): void;
 }
 
 /** The direction of a stream that questions are put into. */
@@ -60,11 +68,11 @@ export class Questions {
   /**
    * Asks, and keeps the answer from whoever it would go to.
    *
-   * Shape   `question` is an iq without id; `answered` is called once, with the result or error, or with nothing
+   * Shape   `question` is an iq, with an unguessable id or with none; `answered` is called once, with the result or error, or with nothing
    *         when `ms` have passed or the stream is over. A late answer is swallowed.
    */
   ask(question: Element, ms: number, answered: (answer: Element | undefined) => void): void {
-    const id = this.#hub.newId();
+    const id = attributesOf(question).id ?? this.#hub.newId();
     let isOpen = true;
     const settle = (answer: Element | undefined): void => {
       if (!isOpen) return;
@@ -81,7 +89,7 @@ export class Questions {
       settle(undefined);
       return;
     }
-    this.#expect(id, attributesOf(question).to, (answer) => {
+    this.#expect(id, attributesOf(question).to, false, (answer) => {
       settle(answer);
       return true;
     });
@@ -95,21 +103,37 @@ export class Questions {
     const { id, to } = attributesOf(iq);
     if (id === undefined || this.#isOver || this.#watched >= this.#hub.limits.pendingPerSession) return false;
     this.#watched++;
-    this.#expect(id, to, (answer) => {
+    this.#expect(id, to, false, (answer) => {
       this.#watched--;
       return judge(answer);
     });
     return true;
   }
 
-  /** An iq of the direction back; the answer, if it goes no further. */
+  /** Waits for a request of ours that comes this way, and keeps it from whoever it is addressed to. */
+  expect(id: string, from: string, reached: () => void): Fence {
+    this.#expect(id, from, true, () => {
+      reached();
+      return true;
+    });
+    return {
+      missed: () => {
+        this.#missed(id);
+      },
+    };
+  }
+
+  /** An iq of the direction back; the answer, or the request of ours, if it goes no further. */
   take(bytes: Buffer, start: number, end: number, scope: NamespaceScope): Element | undefined {
     if (this.#size === 0) return undefined;
     const { attributes } = readHead(bytes, start, end, scope);
     const type = attributes.get("type");
     const expected = this.#expected.get(attributes.get("id") ?? "");
-    if (expected === undefined || (type !== "result" && type !== "error")) return undefined;
-    const index = expected.findIndex(({ to }) => this.#isFrom(to, attributes.get("from")));
+    if (expected === undefined) return undefined;
+    const comes = type !== "result" && type !== "error";
+    const index = expected.findIndex(
+      ({ to, isRequest }) => isRequest === comes && this.#isFrom(to, attributes.get("from")),
+    );
     const [found] = index < 0 ? [] : expected.splice(index, 1);
     if (found === undefined) return undefined;
     this.#size--;
@@ -126,11 +150,11 @@ export class Questions {
     this.#size = 0;
   }
 
-  #expect(id: string, to: string | undefined, judge: AnswerJudge): void {
+  #expect(id: string, to: string | undefined, isRequest: boolean, judge: AnswerJudge): void {
     this.#size++;
     const others = this.#expected.get(id);
-    if (others === undefined) this.#expected.set(id, [{ to, judge }]);
-    else others.push({ to, judge });
+    if (others === undefined) this.#expected.set(id, [{ to, isRequest, judge }]);
+    else others.push({ to, isRequest, judge });
   }
 
   /** Whoever never answers is not remembered for ever. */

@@ -3,6 +3,7 @@ import { childElements, Element, namespaceOf } from "../xml/index.js";
 import type { Jid } from "../xmpp/index.js";
 import { NS, parseJid } from "../xmpp/index.js";
 import { stanzaError } from "./errors.js";
+import type { Fence } from "./questions.js";
 
 /** Who asked: a c2s stream, or a stanza of a component. The answer goes to that very stream and no other (D36). */
 export interface Requester {
@@ -10,6 +11,11 @@ export interface Requester {
   readonly connection: string;
   /** Delivers the one answer, an iq in `jabber:client`, and takes the request off the list of those in flight. */
   answer(request: DelegatedRequest, reply: Element): void;
+  /**
+   * Calls `reached` when a request with this id and sender comes down the requester's stream, and keeps it from the
+   * requester. Undefined: there is no such stream now.
+   */
+  fence?(id: string, from: string, reached: () => void): Fence | undefined;
 }
 
 /** One delegated request in flight. */

@@ -10,6 +10,8 @@ import { Questions } from "./questions.js";
  */
 export class UserEntity implements Carrier {
   readonly kind = "client";
+  /** A user has nobody to speak for but itself. */
+  readonly relayedMessages = 0;
   readonly session: ClientSession;
   readonly entities: readonly string[];
   readonly questions: Questions;

@@ -33,7 +33,10 @@ describe.skipIf(cannotRun("prosody", "openssl", "twistd3", "psql", liberviaFolde
     );
     const ofNode = await juliet.answer("a1");
     expect(ofNode.element.getChild("fin", mamNs)?.attrs["complete"]).toBe("true");
-    // The items come by way of the server (XEP-0356), the conclusion does not, so either may be first.
+    // The items come by way of the server (XEP-0356), the conclusion does not; it waits for them.
+    const isItem = ({ element }: { element: Element }): boolean =>
+      element.getChild("result", mamNs)?.attrs["queryid"] === "q1";
+    expect(juliet.unread.filter(isItem)).toHaveLength(3);
     for (const number of ["1", "2", "3"]) {
       const isLetter = (one: Element): boolean =>
         one.getChild("result", mamNs)?.attrs["queryid"] === "q1" && one.toString().includes(`letter ${number}`);
