@@ -8,6 +8,8 @@ import { type Identity, identityKey, type Part, languageOf, partOf, writeFeature
 export interface NestOptions {
   /** Whether the answer is that of the served domain, which alone announces namespace delegation (XEP-0355 §7.1). */
   readonly announce: boolean;
+  /** What the answer announces besides, then. */
+  readonly alsoAnnounced?: readonly string[];
   /** The language of the stream that the answer is on (RFC 6120 §4.7.4). */
   readonly lang?: string | undefined;
 }
@@ -48,7 +50,7 @@ export function nest(query: Element, delegated: readonly NestedNamespace[], opti
     if (kind === "identity" || kind === "feature") behindFeatures = kept.length;
   }
   const identities = additions.identities.filter((identity) => seen.isNewKind(identity)).map(writeIdentity);
-  const announced = options.announce ? [NS.delegation] : [];
+  const announced = options.announce ? [NS.delegation, ...(options.alsoAnnounced ?? [])] : [];
   const features = [...announced, ...additions.features]
     .filter((feature) => seen.isNewFeature(feature))
     .map(writeFeature);

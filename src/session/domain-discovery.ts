@@ -47,6 +47,8 @@ export class DomainDiscovery {
   readonly #domain: string;
   readonly counts: DiscoveryCounts = { nested: 0, incomplete: 0, recomputed: 0, removed: 0 };
   #rules: readonly DelegationRule[] = [];
+  /** Undefined without client mode, which has namespace delegation announced even if no rule does. */
+  #alsoAnnounced: readonly string[] | undefined;
   /** By namespace, entity and scope. */
   readonly #answers = new Map<string, DiscoInfo>();
   /** New arrays whenever an answer changes: what follows from one is kept with it. */
@@ -68,7 +70,7 @@ export class DomainDiscovery {
 
   /** Whether anything of the server's is changed. */
   get isActive(): boolean {
-    return this.#rules.length > 0;
+    return this.#rules.length > 0 || this.#alsoAnnounced !== undefined;
   }
 
   /** A client was not told a hash because the server's answer is not known: somebody is to ask the server. */
@@ -77,8 +79,10 @@ export class DomainDiscovery {
   }
 
   /** The delegations of now. What entities have said before counts until they say something else. */
-  configure({ rules }: RuleTable): void {
+  configure({ rules }: RuleTable, hasClientMode: boolean): void {
     this.#rules = rules;
+    // XEP-0050 §2.1: the domain has a command then, whether or not the server has any.
+    this.#alsoAnnounced = hasClientMode ? [NS.commands] : undefined;
     const present = new Set(rules.flatMap((rule) => [keyOf(rule, "domain"), keyOf(rule, "account")]));
     for (const key of this.#answers.keys()) if (!present.has(key)) this.#answers.delete(key);
     this.#renew();
@@ -127,7 +131,7 @@ export class DomainDiscovery {
     if (query === undefined || scope === undefined || attributeOf(query, "node") !== undefined) return false;
     if (this.#isComplete) this.counts.nested++;
     else this.counts.incomplete++;
-    return nest(query, this.#nested[scope], { announce: scope === "domain", lang });
+    return nest(query, this.#nested[scope], { ...this.#announced(scope), lang });
   }
 
   /** What the account itself is given where the server does not describe accounts (protocol.md D53). */
@@ -183,6 +187,10 @@ export class DomainDiscovery {
     return query !== undefined && attributeOf(query, "node") === undefined;
   }
 
+  #announced(scope: NestingScope): { readonly announce: boolean; readonly alsoAnnounced: readonly string[] } {
+    return { announce: scope === "domain", alsoAnnounced: this.#alsoAnnounced ?? [] };
+  }
+
   #scopeOf(address: string | undefined): NestingScope | undefined {
     const jid = address === undefined ? undefined : parseJid(address);
     if (jid?.domain !== this.#domain || jid.resource !== undefined) return undefined;
@@ -199,7 +207,7 @@ export class DomainDiscovery {
     const known = this.#nestedInfos.get(own);
     if (known !== undefined) return known;
     const query = writeDiscoInfo(own);
-    nest(query, this.#nested.domain, { announce: true });
+    nest(query, this.#nested.domain, this.#announced("domain"));
     const info = readDiscoInfo(query);
     this.#nestedInfos.set(own, info);
     return info;

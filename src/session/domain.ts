@@ -28,7 +28,7 @@ export class Domain {
 
   replace(settings: DomainSettings): void {
     this.#settings = settings;
-    this.discovery.configure(settings.rules);
+    this.discovery.configure(settings.rules, settings.clientMode !== undefined);
     this.#keepMatchesOfRules();
   }
 

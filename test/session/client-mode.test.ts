@@ -441,6 +441,21 @@ describe("the command (XEP-0355 §6, XEP-0050)", () => {
     expect(juliet.take("client")).toMatch(new RegExp(`^<iq type="result" id="d1"[^>]*><query[^>]*><item ${item}`));
   });
 
+  test("is announced with namespace delegation, for users and components, where nothing else is delegated (XEP-0355 §7.1)", () => {
+    const { juliet, blog } = new Stage();
+    const info = (to: string) => `<iq type='get' id='d3'${to} to='capulet.lit'><query xmlns='${NS.discoInfo}'/></iq>`;
+    const answer = (to: string) =>
+      `<iq type='result' id='d3' from='capulet.lit' to='${to}'><query xmlns='${NS.discoInfo}'><identity category='server' type='im'/></query></iq>`;
+    juliet.client(info(""));
+    juliet.server(answer(JULIET));
+    blog.near(info(` from='${BLOG}'`));
+    blog.server(answer(BLOG));
+    for (const shown of [juliet.take("client"), blog.take("component")]) {
+      expect(shown).toContain(`<feature var="${NS.delegation}"/>`);
+      expect(shown).toContain(`<feature var="${NS.commands}"/>`);
+    }
+  });
+
   test("says what it is (XEP-0050 §2.3)", () => {
     const { juliet } = new Stage();
     juliet.client(

@@ -126,6 +126,11 @@ describe.skipIf(cannotRun("prosody", "openssl"))("a user delegates a namespace (
       expect(await caesura.metric("caesura_grants", { domain: "capulet.lit" })).toBe(1);
 
       juliet.send(
+        "<iq type='get' id='d0' to='capulet.lit'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>",
+      );
+      const info = await answerTo(juliet, "d0");
+      for (const feature of [delegationNs, commandsNs]) expect(info.split(`"${feature}"`).length).toBe(2);
+      juliet.send(
         `<iq type='get' id='d1' to='capulet.lit'><query xmlns='http://jabber.org/protocol/disco#items' node='${commandsNs}'/></iq>`,
       );
       expect(await answerTo(juliet, "d1")).toContain(node);
