@@ -162,7 +162,7 @@ export class ClientStream implements SessionOwner {
         return session();
       },
       get takesStanzas() {
-        return domain.takesStanzas;
+        return domain.takesStanzas || hub.users.mayManage(domain.name, session()?.jid.bareKey);
       },
       adopt: (resumed) => {
         this.#session = resumed;

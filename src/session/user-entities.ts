@@ -49,6 +49,13 @@ export class UserEntities {
     }
   }
 
+  /** Whether a user of the domain manages something, be it of another domain; `account`: the one in question, if known. */
+  mayManage(domain: string, account: string | undefined): boolean {
+    if (account !== undefined && this.#hub.clientModes.isEntity(account)) return true;
+    for (const configured of this.#configured.keys()) if (configured.endsWith(`@${domain}`)) return true;
+    return false;
+  }
+
   /** What users have delegated to an account has changed (XEP-0355 §5). */
   granted(account: string): void {
     this.#appoint(account);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { NS } from "../../src/xmpp/index.js";
 import type { Link } from "./world.js";
-import { bind, clientHeader, domain, login, NAMESPACE, rule, SERVER_HEADER, World } from "./world.js";
+import { AUTH, bind, clientHeader, domain, login, NAMESPACE, rule, SERVER_HEADER, SUCCESS, World } from "./world.js";
 
 const JULIET = "juliet@capulet.lit/balcony";
 const SET = `<iq type='set' id='a1'><pubsub xmlns='${NAMESPACE}'><publish node='n'/></pubsub></iq>`;
@@ -204,4 +204,27 @@ test("a client that binds is no managing entity before it is available", () => {
   login(link);
   bind(link, "nurse@capulet.lit/chamber");
   expect(world.hub.stats.entities.get("nurse@capulet.lit")?.up).toBe(false);
+});
+
+test("a user of a domain that delegates nothing may manage for another one, with stream management, too", () => {
+  const world = new World([
+    domain([rule(NAMESPACE, { entity: "nurse@montague.lit" })]),
+    domain([], { name: "montague.lit" }),
+  ]);
+  const nurse = world.client();
+  nurse.client(clientHeader(undefined, "montague.lit")).connected();
+  nurse.server(`${SERVER_HEADER}<stream:features/>`);
+  nurse.client(AUTH);
+  nurse.server(SUCCESS);
+  nurse.client(clientHeader(undefined, "montague.lit"));
+  nurse.server(`${SERVER_HEADER}<stream:features/>`);
+  bind(nurse, "nurse@montague.lit/chamber");
+  nurse.client(`<enable xmlns='${NS.sm3}' resume='true'/>`);
+  nurse.server(`<enabled xmlns='${NS.sm3}' id='s-id' resume='true'/>`);
+  available(nurse);
+  nurse.forget();
+  const juliet = user(world, JULIET);
+  juliet.client(SET);
+  nurse.client(reply(nurse.take("client")));
+  expect(juliet.take("client")).toContain('type="result"');
 });
