@@ -261,6 +261,7 @@ export class ClientStream implements SessionOwner {
     lowerLimits(success, { now: maxFrameBytes, later: maxFrameBytes });
     const behind = this.#managed().success(success, account);
     if (behind === undefined || (isResumed && !this.#step("resumed"))) return false;
+    if (isBound) this.#context.hub.discovery.explore(this.#session);
     const text = serialize(success);
     if (behind.length === 0 && text === asItCame) return true;
     const { down } = this.#context;
@@ -322,7 +323,9 @@ export class ClientStream implements SessionOwner {
     const answer = this.#binding.answer(this.#state, { bytes, start, end, scope });
     if (answer === undefined) return;
     this.#step(answer.event);
-    if (answer.event === "bind-result" && this.#state === "bound") this.#bound(answer.jid);
+    if (answer.event !== "bind-result" || this.#state !== "bound") return;
+    this.#bound(answer.jid);
+    this.#context.hub.discovery.explore(this.#session);
   }
 
   /** True: the element goes on. */
@@ -382,9 +385,6 @@ export class ClientStream implements SessionOwner {
     this.#manager?.ownerLearnt(jid.bareKey);
     hub.sessions.add(this.#session);
     performer.report({ kind: "bound", domain: domain.name, jid: jid.full() });
-    // The client was given no hash of the server's answer, because nobody knows that answer.
-    if (domain.discovery.wantsOwn && !this.#isLeftAlone)
-      hub.discovery.askServer(domain, "client", this.#session.server);
   }
 
   #negotiated(): void {

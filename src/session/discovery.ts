@@ -4,6 +4,7 @@ import type { DelegationRule } from "../rules/index.js";
 import { attributeOf, Element, findChild } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
 import type { Carrier } from "./carrier.js";
+import type { ClientSession } from "./client-session.js";
 import type { Domain } from "./domain.js";
 import type { DiscoveryOutcome, HubEnvironment } from "./hub-types.js";
 import type { Questions } from "./questions.js";
@@ -48,6 +49,15 @@ export class Discovery {
       const query = answer && attributeOf(answer, "type") === "result" && findChild(answer, "query", NS.discoInfo);
       if (query) domain.discovery.learn(asker, query);
     });
+  }
+
+  /**
+   * A client was given no hash of the server's answer, because nobody knows that answer: its server is asked in its name.
+   * Not before the client is bound and it is known whether the server counts its stanzas from there on (XEP-0198 §9).
+   */
+  explore(session: ClientSession | undefined): void {
+    if (session?.domain.discovery.wantsOwn !== true || !session.isReachable) return;
+    this.askServer(session.domain, "client", session.server);
   }
 
   #askOn(carrier: Carrier, domain: Domain, rule: DelegationRule, scope: NestingScope): void {

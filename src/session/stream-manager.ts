@@ -131,7 +131,7 @@ export class StreamManager {
    */
   success(success: Element, account: string | undefined): readonly Uint8Array[] | undefined {
     const { session } = this.#stream;
-    const { resumed, resumeFailed, enabled, enableFailed } = inlineResultsOf(success);
+    const { resumed, resumeFailed, enabled } = inlineResultsOf(success);
     let behind: readonly Uint8Array[] = [];
     if (resumed !== undefined && this.#attempt !== undefined) {
       const outcome = this.#takeOver(this.#attempt, attributeOf(resumed, "h"), account);
@@ -147,7 +147,8 @@ export class StreamManager {
     if (session !== undefined && this.#early !== undefined) {
       session.manage(this.#early, this.#namespace);
       if (enabled !== undefined) behind = this.#grant(this.#early, session, enabled) ?? [];
-      else if (enableFailed !== undefined) behind = this.#early.failed();
+      // Without a word about it, too: nobody counts, and what waited for that word must not wait for ever.
+      else behind = this.#early.failed();
     }
     if (enabled !== undefined && this.#early === undefined) {
       this.#stream.leaveAlone();

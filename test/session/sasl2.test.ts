@@ -288,3 +288,32 @@ test("a reload changes what the next stream features offer (A4)", () => {
     /<mechanisms [^>]*><mechanism>PLAIN<\/mechanism><\/mechanisms><\/stream:features>$/,
   );
 });
+
+describe("with Bind 2", () => {
+  const unknownCaps =
+    "<c xmlns='http://jabber.org/protocol/caps' hash='sha-1' node='http://prosody.im' ver='b3RoZXI='/>";
+
+  test("what the server is asked in the client's name is counted from the first stanza on (XEP-0198 §9)", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const link = world.client();
+    link.client(clientHeader()).connected();
+    link.server(`${SERVER_HEADER}<stream:features>${unknownCaps}</stream:features>`);
+    link.client(authenticate(bind(enable)));
+    link.forget();
+    link.server(success(bound(enabled("s1"))));
+    expect(link.take("server")).toContain("http://jabber.org/protocol/disco#info");
+    link.server("<a xmlns='urn:xmpp:sm:3' h='1'/>");
+    expect(link.faults).toEqual([]);
+  });
+
+  test("answers do not wait for an <enabled/> that the server has left out", () => {
+    const { world, entity, link } = opened();
+    link.client(authenticate(bind(enable)));
+    link.server(success(bound()));
+    link.forget();
+    link.client(request("a1"));
+    expect(entity.sends("component")).toBe(1);
+    world.advance(30_000);
+    expect(link.take("client")).toContain("<service-unavailable");
+  });
+});
