@@ -102,6 +102,11 @@ export class ClientMode {
     return this.#questions.isExpecting(user);
   }
 
+  /** Forgets the questions whose time is over. */
+  expire(now: number): void {
+    this.#questions.expire(now);
+  }
+
   /** What a user was asked and has not answered, for a session that becomes available. */
   questionsFor(user: string, now: number): readonly GrantQuestion[] {
     return this.#questions.askedOf(user, now);

@@ -21,6 +21,9 @@ import type { Sessions } from "./sessions.js";
 const TOLD_AT_ONCE = 200;
 const PAUSE_MS = 50;
 
+/** Questions that a session is known to have been asked. */
+const MAX_ASKED = 64;
+
 /** Whose grants are to be told, to whom. */
 type Announcement = readonly [domain: string, entity: string, user: string];
 
@@ -100,6 +103,10 @@ export class ClientModes {
 
   /** Puts a question to the sessions of a user; the others get it when they become available. */
   ask(domain: Domain, question: GrantQuestion): void {
+    // Until then each message of the user is looked through.
+    this.#alarms.set(question.expiresAt - this.#env.now(), () => {
+      domain.clientMode?.expire(this.#env.now());
+    });
     for (const session of this.#sessions.atAccount(question.user)) this.#askSession(domain, session, question);
   }
 
@@ -218,6 +225,8 @@ export class ClientModes {
     const asked = this.#asked.get(session) ?? new Set<string>();
     this.#asked.set(session, asked);
     if (asked.has(question.challenge)) return;
+    // What is that old is answered or over; at worst a question is seen twice.
+    if (asked.size >= MAX_ASKED) asked.clear();
     asked.add(question.challenge);
     const address = { id: this.#env.newId(), from: domain.name, to: session.jid.full() };
     const managers = (namespace: string) => domain.clientMode?.grants.managerOf(question.user, namespace);

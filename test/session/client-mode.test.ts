@@ -134,6 +134,8 @@ describe("a request for a user's namespaces (XEP-0355 §5.1)", () => {
     const street = stage.world.boundClient("romeo@capulet.lit/street");
     street.client("<presence/>");
     expect(street.take("client")).toBe("");
+    expect(stage.world.hub.domain("capulet.lit")?.clientMode?.isExpecting("romeo@capulet.lit")).toBe(false);
+    expect(stage.world.timers).toBe(0);
   });
 
   test("is refused with the condition of its code", () => {
