@@ -11,6 +11,8 @@ import type { Questions } from "./questions.js";
 export interface AskingParty {
   /** The server, asked in the name of the requester; undefined where there is none behind the stream. */
   readonly server: Questions | undefined;
+  /** Many senders share the stream, so that each stanza says whose it is (XEP-0114 §3). */
+  readonly isShared: boolean;
   /** Opens the request; `isTaken`: it does not go to the server, which counts as one stanza less. */
   begin(delegation: Delegation, isTaken: boolean): DelegatedRequest;
 }
@@ -29,9 +31,12 @@ export function delegate(hub: Hub, party: AskingParty, delegation: Delegation, w
       return true;
     case "probe": {
       const request = party.begin(delegation, true);
-      const { server } = party;
+      const { server, isShared } = party;
+      const about = questionAbout(attributesOf(iq).to ?? "");
+      // protocol.md R11: in the requester's name, since block lists and subscriptions are about that one.
+      if (isShared) about.attrs["from"] = delegation.from;
       if (server === undefined) delegations.fail(request, "target-refused");
-      server?.ask(questionAbout(attributesOf(iq).to ?? ""), rule.timeoutMs, (answer) => {
+      server?.ask(about, rule.timeoutMs, (answer) => {
         if (isTurnedAway(answer)) delegations.fail(request, "target-refused");
         else delegations.forward(request);
       });

@@ -62,6 +62,7 @@ export interface SessionOwner {
 export class ClientSession implements Requester, AskingParty, ServedSession, GrantParty {
   readonly jid: Jid;
   readonly domain: Domain;
+  readonly isShared = false;
   readonly #hub: Hub;
   readonly #outlet: Outlet;
   #connection: string;
@@ -151,6 +152,7 @@ export class ClientSession implements Requester, AskingParty, ServedSession, Gra
     this.#outlet.link = link;
     this.#connection = link.performer.id;
     this.#held = undefined;
+    this.#server?.resumed();
   }
 
   /** A stanza or the end of the stream from the client. True: it goes on to the server as it came. */

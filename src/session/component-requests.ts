@@ -20,6 +20,8 @@ export class ComponentRequests implements Requester, AskingParty {
   readonly #component: ComponentSession;
   readonly #pending = new Set<DelegatedRequest>();
 
+  readonly isShared = true;
+
   constructor(hub: Hub, component: ComponentSession) {
     this.#hub = hub;
     this.#component = component;

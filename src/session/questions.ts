@@ -16,6 +16,8 @@ interface Expected {
   /** A request from `to`, and no answer. */
   readonly isRequest: boolean;
   readonly judge: AnswerJudge;
+  /** Of somebody's request that goes on: the stream that it went on in, counted from the first. */
+  readonly stream: number | undefined;
 }
 
 /** A request of ours that is to come down a stream. */
@@ -47,6 +49,8 @@ export class Questions {
   readonly #stream: AskedStream;
   readonly #expected = new Map<string, Expected[]>();
   #size = 0;
+  /** Streams that were resumed. */
+  #streams = 0;
   /** Answers to requests that go on. */
   #watched = 0;
   /** Questions of ours whose time is over, the oldest first: a late answer is swallowed. */
@@ -89,33 +93,46 @@ export class Questions {
       settle(undefined);
       return;
     }
-    this.#expect(id, attributesOf(question).to, false, (answer) => {
+    const judge = (answer: Element): boolean => {
       settle(answer);
       return true;
-    });
+    };
+    this.#expect(id, { to: attributesOf(question).to, isRequest: false, judge, stream: undefined });
     this.#open.add(settle);
     question.attrs["id"] = id;
     this.#stream.send(question);
   }
 
+  /** The stream was resumed (XEP-0198 §5): requests that the server has not handled come again. */
+  resumed(): void {
+    this.#streams++;
+  }
+
   /** Looks at the answer to somebody's request that goes on. False: too many are looked at already. */
   watch(iq: Element, judge: AnswerJudge): boolean {
     const { id, to } = attributesOf(iq);
-    if (id === undefined || this.#isOver || this.#watched >= this.#hub.limits.pendingPerSession) return false;
+    if (id === undefined || this.#isOver) return false;
+    const expected = { to, isRequest: false, judge: this.#counted(judge), stream: this.#streams };
+    const others = this.#expected.get(id);
+    const repeated = others?.findIndex((one) => this.#isRepeatedBy(one, to)) ?? -1;
+    if (others !== undefined && repeated >= 0) {
+      // There will be one answer to the two of them.
+      others[repeated] = expected;
+      return true;
+    }
+    if (this.#watched >= this.#hub.limits.pendingPerSession) return false;
     this.#watched++;
-    this.#expect(id, to, false, (answer) => {
-      this.#watched--;
-      return judge(answer);
-    });
+    this.#expect(id, expected);
     return true;
   }
 
   /** Waits for a request of ours that comes this way, and keeps it from whoever it is addressed to. */
   expect(id: string, from: string, reached: () => void): Fence {
-    this.#expect(id, from, true, () => {
+    const judge = (): boolean => {
       reached();
       return true;
-    });
+    };
+    this.#expect(id, { to: from, isRequest: true, judge, stream: undefined });
     return {
       missed: () => {
         this.#missed(id);
@@ -150,11 +167,23 @@ export class Questions {
     this.#size = 0;
   }
 
-  #expect(id: string, to: string | undefined, isRequest: boolean, judge: AnswerJudge): void {
+  #expect(id: string, expected: Expected): void {
     this.#size++;
     const others = this.#expected.get(id);
-    if (others === undefined) this.#expected.set(id, [{ to, isRequest, judge }]);
-    else others.push({ to, isRequest, judge });
+    if (others === undefined) this.#expected.set(id, [expected]);
+    else others.push(expected);
+  }
+
+  #counted(judge: AnswerJudge): AnswerJudge {
+    return (answer) => {
+      this.#watched--;
+      return judge(answer);
+    };
+  }
+
+  /** The request was sent in an earlier stream and is sent again in this one. */
+  #isRepeatedBy(earlier: Expected, to: string | undefined): boolean {
+    return earlier.stream !== undefined && earlier.stream !== this.#streams && this.#isFrom(earlier.to, to);
   }
 
   /** Whoever never answers is not remembered for ever. */

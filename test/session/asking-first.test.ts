@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { NS } from "../../src/xmpp/index.js";
-import { domain, ENTITY, NAMESPACE, rule, World } from "./world.js";
+import { clientHeader, domain, ENTITY, login, NAMESPACE, rule, SERVER_HEADER, World } from "./world.js";
 
 const JULIET = "juliet@capulet.lit/balcony";
 
@@ -270,4 +270,47 @@ test("a server that never answers questions of ours is remembered for a while, n
   // The last 256 are swallowed, the oldest are nobody's any more.
   expect(juliet.take("client").match(/<iq /g)).toHaveLength(300 - 256);
   expect(world.timers).toBe(0);
+});
+
+describe("a question to the server whose stream is resumed (XEP-0198 §5)", () => {
+  test("is looked at once, however often the client repeats it, and leaves its id to another one", () => {
+    const world = new World([domain([special("info")])], { pendingPerSession: 2 });
+    const entity = world.entity();
+    entity.forget();
+    let juliet = world.boundClient();
+    juliet.client(`<enable xmlns='${NS.sm3}' resume='true'/>`);
+    juliet.server(`<enabled xmlns='${NS.sm3}' id='s-id' resume='true'/>`);
+    const cid = idOf(juliet.take("client"));
+    juliet.client(query(undefined, "d1", "info", "one"));
+    for (let cut = 0; cut < 3; cut++) {
+      juliet.machine.closed("client", "reset");
+      juliet = world.client();
+      juliet.client(clientHeader()).connected();
+      juliet.server(`${SERVER_HEADER}<stream:features/>`);
+      login(juliet);
+      juliet.client(`<resume xmlns='${NS.sm3}' previd='${cid}' h='0'/>`);
+      juliet.server(`<resumed xmlns='${NS.sm3}' previd='s-id' h='0'/>`);
+      juliet.client(query(undefined, "d1", "info", "one"));
+    }
+    juliet.server(error("juliet@capulet.lit", "item-not-found"));
+    expect(entity.take("component").match(/node="one"/g)).toHaveLength(1);
+    juliet.client(query(undefined, "d1", "info", "two"));
+    juliet.server(error("juliet@capulet.lit", "item-not-found"));
+    expect(entity.take("component")).toContain('node="two"');
+  });
+});
+
+test("a component's user is asked about in that user's name, not in the component's (R11)", () => {
+  const world = new World([domain([rule(NAMESPACE, { foreignTargets: "probe" })])]);
+  world.entity();
+  const irc = world.entity("irc.capulet.lit");
+  irc.forget();
+  const request = `<pubsub xmlns='${NAMESPACE}'/>`;
+  irc.near(`<iq type='get' id='p1' from='tybalt@irc.capulet.lit/x' to='juliet@capulet.lit'>${request}</iq>`);
+  const probe = irc.take("server");
+  expect(probe).toContain('from="tybalt@irc.capulet.lit/x"');
+  irc.server(
+    `<iq type='error' id='${idOf(probe)}' from='juliet@capulet.lit' to='tybalt@irc.capulet.lit/x'><error type='cancel'><service-unavailable xmlns='${NS.stanzaErrors}'/></error></iq>`,
+  );
+  expect(irc.take("component")).toMatch(/^<iq [^>]*id="p1".*<service-unavailable/);
 });
