@@ -17,7 +17,8 @@ export class Sessions {
   readonly #byFullKey = new Map<string, ClientSession>();
   /** By bare JID. */
   readonly #byBareKey = new Map<string, Set<ClientSession>>();
-  #isExpiryArmed = false;
+  /** When those that wait are looked through next. */
+  #expiry: { readonly key: number; readonly atMs: number } | undefined;
 
   constructor(env: HubEnvironment, alarms: Alarms) {
     this.#env = env;
@@ -69,7 +70,7 @@ export class Sessions {
   /** A stream was lost, and its session waits to be resumed (protocol.md S21). False: another stream has it. */
   detached(session: ResumableSession<ClientSession, ClientStream>, stream: ClientStream): boolean {
     const isDetached = this.resumptions.detach(session, stream, this.#env.now());
-    if (isDetached) this.#armExpiry();
+    if (isDetached) this.#armExpiry(session.deadlineMs);
     return isDetached;
   }
 
@@ -102,15 +103,21 @@ export class Sessions {
     this.#env.report({ kind: "resumption", domain, outcome });
   }
 
-  #armExpiry(): void {
-    const next = this.#isExpiryArmed ? undefined : this.resumptions.nextDeadlineMs;
-    if (next === undefined) return;
-    this.#isExpiryArmed = true;
-    this.#alarms.set(Math.max(EXPIRY_STEP_MS, next - this.#env.now()), () => {
-      this.#isExpiryArmed = false;
+  /** The earliest deadline counts: a server may keep one stream for a day, and the next one, lost later, for a minute. */
+  #armExpiry(deadlineMs: number | undefined): void {
+    if (deadlineMs === undefined) return;
+    const now = this.#env.now();
+    const atMs = Math.max(now + EXPIRY_STEP_MS, deadlineMs);
+    if (this.#expiry !== undefined) {
+      if (this.#expiry.atMs <= atMs) return;
+      this.#alarms.cancel(this.#expiry.key);
+    }
+    const key = this.#alarms.set(atMs - now, () => {
+      this.#expiry = undefined;
       for (const { owner } of this.resumptions.expire(this.#env.now())) this.#forget(owner, "expired");
-      this.#armExpiry();
+      this.#armExpiry(this.resumptions.nextDeadlineMs);
     });
+    this.#expiry = { key, atMs };
   }
 
   #forget(session: ClientSession, outcome: ResumptionOutcome): void {

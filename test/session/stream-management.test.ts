@@ -403,6 +403,27 @@ describe("resumption", () => {
     expect(world.outcomes.at(-1)).toBe("late:late-reply");
   });
 
+  test("is over in time although another stream, lost before, is kept for longer (S21)", () => {
+    const { world } = setUp();
+    for (const [jid, max] of [
+      [JID, 86_400],
+      ["romeo@capulet.lit/orchard", 60],
+    ] as const) {
+      const link = world.boundClient(jid);
+      link.client(ENABLE);
+      link.server(`<enabled xmlns='urn:xmpp:sm:3' id='${jid}' resume='true' max='${max}'/>`);
+      link.machine.closed("client", "reset");
+    }
+    world.advance(89_000);
+    expect(world.hub.stats.resumable).toBe(2);
+    world.advance(2_000);
+    expect(world.hub.stats).toMatchObject({ resumable: 1, sessions: 1 });
+    expect(world.timers).toBe(1);
+    world.advance(86_400_000);
+    expect(world.hub.stats).toMatchObject({ resumable: 0, sessions: 0 });
+    expect(world.timers).toBe(0);
+  });
+
   test("is possible as long as the settings say where the server does not (S21)", () => {
     const world = new World([domain([rule(NAMESPACE)])], {}, { defaultMaxSeconds: 60, graceSeconds: 10 });
     const link = world.boundClient(JID);
