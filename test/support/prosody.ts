@@ -33,6 +33,8 @@ export interface ProsodyOptions {
   readonly conference?: string;
   /** A service that gives places for files (XEP-0363); nobody serves them. */
   readonly upload?: string;
+  /** How long a lost stream can be resumed; ten minutes when absent. */
+  readonly hibernationSeconds?: number;
 }
 
 export interface Prosody {
@@ -108,6 +110,9 @@ function configuration(
     `c2s_require_encryption = ${String(certificate !== undefined)}`,
     `allow_unencrypted_plain_auth = ${String(certificate === undefined)}`,
     `log = { { levels = { min = ${lua(process.env["CAESURA_TEST_PROSODY_LOG"] ?? "info")} }, to = "console" } }`,
+    ...(options.hibernationSeconds === undefined
+      ? []
+      : [`smacks_hibernation_time = ${String(options.hibernationSeconds)}`]),
     ...(certificate === undefined
       ? []
       : [`ssl = { key = ${lua(certificate.keyFile)}, certificate = ${lua(certificate.certFile)}${tlsProtocol} }`]),
