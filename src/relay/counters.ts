@@ -193,6 +193,11 @@ export class RelayMetrics {
       }
   }
 
+  /** Whether the last connection to the server succeeded; undefined before the first. */
+  isServerUp(domain: string, link: "c2s" | "component"): boolean | undefined {
+    return this.#serverUp.get(`${link} ${domain}`)?.up;
+  }
+
   /** `seconds` is undefined when the connection was not made. */
   serverConnected(domain: string, link: "c2s" | "component", seconds: number | undefined): void {
     const up = seconds !== undefined;

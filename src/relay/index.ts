@@ -8,6 +8,7 @@
  * 5. No protocol knowledge: the machine decides, the link performs, in order.
  */
 export { Link, type CountingMachine, type LinkOrigin, type LinkSurroundings, type LinkTimeouts } from "./link.js";
+export type { LinkView } from "./link-view.js";
 export type { Carrier, SocketEvents } from "./leg-socket.js";
 export { Links } from "./links.js";
 export {

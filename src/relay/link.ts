@@ -13,6 +13,7 @@ import { faultEvent } from "../session/index.js";
 import type { MessageFault } from "../stream/index.js";
 import type { XmlFault } from "../xml/index.js";
 import { streamErrorConditions } from "../xmpp/index.js";
+import { linkView, type LinkView } from "./link-view.js";
 import { nearLeg, type CountedLink, type FrameCounts, type ListenerCounters, type RelayMetrics } from "./counters.js";
 import type { LegOwner } from "./leg-owner.js";
 import type { LegSocket } from "./leg-socket.js";
@@ -33,6 +34,8 @@ export interface LinkSurroundings {
   readonly metrics: RelayMetrics;
   readonly log: Logger;
   readonly timeouts: LinkTimeouts;
+  /** Told of each event of a link, beside the log. */
+  watch?(link: Link, event: LinkEvent, excerpt: string | undefined): void;
   /** Where the server leg of a link for `domain` leads; undefined when the domain is not served. */
   upstream(kind: "c2s" | "component", domain: string): Upstream | undefined;
 }
@@ -100,6 +103,16 @@ export class Link implements Performer, LegOwner, CountedLink {
     if (origin.tls === "direct") this.startTls("client");
     surroundings.turns.end();
     origin.counters.enter(this);
+  }
+
+  /** For an operator who asks. */
+  get view(): LinkView {
+    return linkView(this, {
+      domain: this.#domain,
+      isSecure: this.#near.secured !== undefined,
+      hasServer: this.#server?.isEstablished === true,
+      isEnding: this.#ended !== undefined,
+    });
   }
 
   get frames(): FrameCounts | undefined {
@@ -229,6 +242,7 @@ export class Link implements Performer, LegOwner, CountedLink {
     else if (event.kind === "stream-error")
       metrics.streamErrors.add(event.leg, knownCondition(event.condition), event.ours ? "caesura" : "peer");
     logLinkEvent(log, this, event);
+    this.#surroundings.watch?.(this, event, event.kind === "fault" ? this.#machine.excerpt?.(event.leg) : undefined);
   }
 
   expired(timer: LinkTimer): void {

@@ -9,6 +9,17 @@ export class Links {
     return this.#live.size;
   }
 
+  /** In the order in which they were opened. */
+  all(): Iterable<Link> {
+    return this.#live;
+  }
+
+  /** The link with this connection id. */
+  find(id: string): Link | undefined {
+    for (const link of this.#live) if (link.id === id) return link;
+    return undefined;
+  }
+
   add(link: Link): void {
     this.#live.add(link);
   }

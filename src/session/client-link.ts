@@ -185,6 +185,10 @@ export class ClientLink implements LinkMachine, LinkStats {
     return false;
   }
 
+  excerpt(leg: LegName): string | undefined {
+    return (leg === "server" ? this.#down : this.#up).framer.excerpt;
+  }
+
   broken(pump: Pump, fault: XmlFault): void {
     const { code, condition, source, offset } = fault;
     this.#performer.report({ kind: "fault", leg: pump.from, code, condition, source, offset });

@@ -19,6 +19,7 @@ import { passesToClient } from "./from-server.js";
 import type { HeldFrame } from "./held-frames.js";
 import { HeldFrames } from "./held-frames.js";
 import type { Hub } from "./hub.js";
+import type { SessionView } from "./views.js";
 import { Outlet } from "./outlet.js";
 import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
@@ -129,6 +130,12 @@ export class ClientSession implements Requester, AskingParty, ServedSession, Gra
   /** Bytes that were sent to the client and have not left this process yet. */
   get queuedBytes(): number {
     return this.#outlet.link?.performer.queuedBytes("client") ?? 0;
+  }
+
+  /** How it is doing, for an operator who asks. */
+  get load(): Pick<SessionView, "isConnected" | "pending" | "heldBytes"> {
+    const isConnected = this.#outlet.link !== undefined;
+    return { isConnected, pending: this.#pending?.size ?? 0, heldBytes: this.#held?.bytes ?? 0 };
   }
 
   /** The session's user is appointed as a managing entity, or no longer is. */

@@ -136,6 +136,10 @@ export class ComponentLink implements LinkMachine, LinkStats {
     return pump === this.#up ? this.#fromComponent(kind, bytes, start, end) : this.#fromServer(kind, bytes, start, end);
   }
 
+  excerpt(leg: LegName): string | undefined {
+    return (leg === "server" ? this.#down : this.#up).framer.excerpt;
+  }
+
   broken(pump: Pump, fault: XmlFault): void {
     const { code, condition, source, offset } = fault;
     this.#performer.report({ kind: "fault", leg: pump.from, code, condition, source, offset });

@@ -82,6 +82,7 @@ export class Delegations {
       this.fail(request, "entity-silent");
     });
     this.#requests.set(request, { alarm, delegation, carrier: undefined, relayedBefore: 0, held: undefined });
+    this.#env.observer?.requested(request, iq);
     return request;
   }
 
@@ -153,10 +154,10 @@ export class Delegations {
         } else this.#answerInOrder(carrier, outcome.token, outcome);
         return true;
       case "breach":
-        this.#settle(outcome.token, "invalid_reply", unavailable(outcome.token), outcome.code);
+        this.#settle(outcome.token, "invalid_reply", unavailable(outcome.token), outcome.code, stanza);
         return true;
       case "refused":
-        this.#settle(outcome.token, "refused", unavailable(outcome.token), outcome.code);
+        this.#settle(outcome.token, "refused", unavailable(outcome.token), outcome.code, stanza);
         return true;
       default:
         return outcome satisfies never;
@@ -181,6 +182,7 @@ export class Delegations {
     if (!this.#remove(request)) return;
     const code: RequestFaultCode = "requester-gone";
     this.#report(request, REQUEST_FAULTS[code].outcome, code);
+    this.#observe(request, REQUEST_FAULTS[code].outcome, code);
   }
 
   /** A request was answered with an error before it was forwarded. */
@@ -253,9 +255,16 @@ export class Delegations {
     this.#settle(request, REQUEST_FAULTS[code].outcome, unavailable(request), code);
   }
 
-  #settle(request: DelegatedRequest, outcome: DelegationOutcome, reply: Element, code?: string): void {
+  #settle(
+    request: DelegatedRequest,
+    outcome: DelegationOutcome,
+    reply: Element,
+    code?: string,
+    received?: Element,
+  ): void {
     this.#remove(request);
     this.#report(request, outcome, code);
+    this.#observe(request, outcome, code, reply, received);
     request.requester.answer(request, reply);
   }
 
@@ -263,6 +272,19 @@ export class Delegations {
     const alarm = this.#requests.get(request)?.alarm;
     if (alarm !== undefined) this.#alarms.cancel(alarm);
     return this.#requests.delete(request);
+  }
+
+  #observe(
+    request: DelegatedRequest,
+    outcome: DelegationOutcome,
+    code: string | undefined,
+    answer?: Element,
+    received?: Element,
+  ): void {
+    const { observer } = this.#env;
+    if (observer === undefined) return;
+    const seconds = (this.#env.now() - request.startedMs) / 1000;
+    observer.settled(request, { outcome, code, seconds, answer, received });
   }
 
   #report(request: DelegatedRequest, outcome: DelegationOutcome, code?: string): void {

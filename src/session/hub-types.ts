@@ -1,5 +1,7 @@
 import type { GrantChange } from "../delegation/index.js";
+import type { Element } from "../xml/index.js";
 import type { DiscoveryCounts } from "./domain-discovery.js";
+import type { DelegatedRequest } from "./requests.js";
 import type { LinkLimits, StreamManagementSettings } from "./settings.js";
 
 /** What became of one delegated request; the `outcome` label of `caesura_delegations_total`. */
@@ -96,6 +98,28 @@ export interface HubEnvironment {
   readonly grants?: GrantKeeper | undefined;
   /** Milliseconds since the epoch, for what people read; needed where there are grants. */
   wallMs?(): number;
+  /** Asked for each delegated request; undefined while nobody looks. */
+  readonly observer?: DelegationObserver | undefined;
+}
+
+/** Sees delegated requests pass. It reads at once what it wants to keep, changes nothing and does not throw. */
+export interface DelegationObserver {
+  /** `iq` is the initial stanza, as the requester sent it. */
+  requested(request: DelegatedRequest, iq: Element): void;
+  /**
+   * `answer` goes to the requester. `received` is what came from the managing entity, if that was no usable reply, in
+   * normal form.
+   */
+  settled(
+    request: DelegatedRequest,
+    end: {
+      readonly outcome: DelegationOutcome;
+      readonly code: string | undefined;
+      readonly seconds: number;
+      readonly answer: Element | undefined;
+      readonly received: Element | undefined;
+    },
+  ): void;
 }
 
 /** Numbers that the edge reads when it is asked for metrics. */

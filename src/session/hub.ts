@@ -14,6 +14,7 @@ import { Domain } from "./domain.js";
 import { Entities } from "./entities.js";
 import { stanzaError } from "./errors.js";
 import type { HubEnvironment, HubEvent, HubStats } from "./hub-types.js";
+import type { CarrierView, SessionView } from "./views.js";
 import type { LinkMachine, Performer } from "./performer.js";
 import type { FrameCounts } from "./pump.js";
 import { attributesOf } from "./requests.js";
@@ -108,6 +109,21 @@ export class Hub {
       clientModes: this.clientModes.stats,
       ruleMatches: new Map([...this.#domains.values()].map(({ name, matches }) => [name, matches])),
     };
+  }
+
+  /** Every bound session, one after the other, for an operator who asks. */
+  *sessionViews(): Iterable<SessionView> {
+    for (const { connection, jid, domain, management, load } of this.sessions.all())
+      yield { connection, jid: jid.full(), domain: domain.name, isManaged: management !== undefined, ...load };
+  }
+
+  /** Every stream of a component, or of a user who manages something. */
+  *carrierViews(): Iterable<CarrierView> {
+    for (const carrier of this.#entities.all()) {
+      const { connection, address, entities, queuedBytes } = carrier;
+      const outstanding = this.#entities.outstandingAt(carrier)?.pending ?? 0;
+      yield { connection, address, entities, outstanding, queuedBytes };
+    }
   }
 
   // What follows is called by the links.

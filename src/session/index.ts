@@ -8,7 +8,16 @@
  */
 export type { CloseReason, LegClosed, LegName, LinkEvent, LinkMachine, LinkTimer, Performer } from "./performer.js";
 export { grantSteps } from "./hub-types.js";
-export type { DelegationOutcome, GrantKeeper, GrantStep, HubEnvironment, HubEvent, HubStats } from "./hub-types.js";
+export type {
+  DelegationObserver,
+  DelegationOutcome,
+  GrantKeeper,
+  GrantStep,
+  HubEnvironment,
+  HubEvent,
+  HubStats,
+} from "./hub-types.js";
+export type { CarrierView, SessionView } from "./views.js";
 export type { DomainSettings, LinkLimits, StreamManagementSettings } from "./settings.js";
 export { faultEvent, LINK_FAULTS, REQUEST_FAULTS } from "./faults.js";
 export type { LinkFaultCode, RequestFaultCode } from "./faults.js";
@@ -16,3 +25,4 @@ export { Hub } from "./hub.js";
 export type { LinkStats } from "./hub.js";
 export { stanzaBytes, stanzaError } from "./errors.js";
 export { describeRequest } from "./requests.js";
+export type { DelegatedRequest } from "./requests.js";

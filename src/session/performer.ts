@@ -91,6 +91,8 @@ export interface LinkMachine {
   /** What the near leg's peer sent cannot be made a stream, e.g. a message with two elements (RFC 7395 §3.3.3). c2s links only. */
   unreadable?(fault: MessageFault | XmlFault): void;
   timerExpired(timer: LinkTimer): void;
+  /** What is behind the last fault in the bytes of a leg: the head of that frame, masked (`xml/excerpt.ts`). */
+  excerpt?(leg: LegName): string | undefined;
   /** Drain: end this link in an orderly way, with a stream error `system-shutdown` where it applies. */
   shutdown(): void;
 }

@@ -59,6 +59,10 @@ export class Sessions {
     if (account?.size === 0) this.#byBareKey.delete(session.jid.bareKey);
   }
 
+  all(): Iterable<ClientSession> {
+    return this.#byFullKey.values();
+  }
+
   atResource(fullKey: string): ClientSession | undefined {
     return this.#byFullKey.get(fullKey);
   }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { UsageError } from "../xmpp/index.js";
+import { maskedHead } from "./excerpt.js";
 import { xmlFaults } from "./faults.js";
 import type { FramerLimits, FrameSink, NamespaceScope } from "./frame.js";
 import { FrameKind } from "./frame.js";
@@ -45,6 +46,7 @@ export class Framer {
   #heldLength = 0;
   #childCount = 0;
   #childNamespaceHash = 0;
+  #excerpt: string | undefined;
 
   constructor(options: FramerOptions) {
     this.#stream = new ScannedStream(options.contentNamespace === "jabber:client" ? 0 : 1, options.limits);
@@ -68,6 +70,11 @@ export class Framer {
   /** Bytes of an unfinished frame that are kept until the rest comes. */
   get retainedBytes(): number {
     return this.#heldLength;
+  }
+
+  /** The masked head of the frame in which the stream broke a rule; undefined before that. */
+  get excerpt(): string | undefined {
+    return this.#excerpt;
   }
 
   /** Ends the running `scan` behind the frame that is being reported. Only inside `sink.frame`. */
@@ -146,6 +153,7 @@ export class Framer {
       stream.keptList = undefined;
       if (fault > 0 && !this.#isInterrupted) {
         this.#isScanning = false;
+        this.#excerpt = maskedHead([this.#held?.subarray(0, this.#heldLength), chunk.subarray(start, at)]);
         this.#break(fault, at, sink);
         return at + 1;
       }
