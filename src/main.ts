@@ -1,12 +1,11 @@
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
-import { AdminServer, type Readiness } from "./admin/index.js";
-import type { AddressConfig, Config } from "./config/index.js";
+import { RecentFaults, Taps, type Controls, type ReloadOutcome, type Readiness } from "./admin/index.js";
+import type { Config } from "./config/index.js";
 import {
   Admission,
   Certificates,
   type InheritedSockets,
-  ListenError,
   Listeners,
   prepareCertificates,
   type ListenerSettings,
@@ -16,7 +15,9 @@ import { ClientModeMetrics, DelegationMetrics, declareLog, declareProcess, Famil
 import { Links, RelayMetrics, Turns, type CountingMachine } from "./relay/index.js";
 import { Hub, type Performer } from "./session/index.js";
 import { Grants } from "./main/grants.js";
+import { Administration } from "./main/administration.js";
 import { logHubEvent } from "./main/hub-log.js";
+import { Observatory } from "./main/observatory.js";
 import { ReloadCounts } from "./main/reload-counts.js";
 import {
   certificateSources,
@@ -37,6 +38,15 @@ export interface ProxyOptions {
   readonly droppedLogLines?: ReadonlyMap<string, number>;
   /** Listening sockets that the process was handed, for listeners with `socket`. */
   readonly sockets?: InheritedSockets;
+  /** What only the process can do that an operator asks the running proxy for. */
+  readonly process?: ProcessControls;
+}
+
+export interface ProcessControls {
+  /** Drains and ends, as SIGTERM does; false if that is under way. */
+  drain(): boolean;
+  /** Reads the configuration file again, as SIGHUP does. */
+  reload(): Promise<ReloadOutcome>;
 }
 
 /**
@@ -72,7 +82,9 @@ export class StreamProxy {
   readonly #admission: Admission;
   readonly #certificates = new Certificates();
   readonly #listeners: Listeners;
-  #admin: OpenAdmin | undefined;
+  readonly #faults = new RecentFaults();
+  readonly #taps = new Taps();
+  readonly #administration: Administration;
   #config: Config;
   #limits: ReturnType<typeof linkLimits>;
   #streamManagement: ReturnType<typeof streamManagement>;
@@ -81,7 +93,7 @@ export class StreamProxy {
   /** Reloads and the end happen one after the other. */
   #previous: Promise<void> = Promise.resolve();
 
-  constructor(config: Config, { log, droppedLogLines = new Map(), sockets }: ProxyOptions) {
+  constructor(config: Config, { log, droppedLogLines = new Map(), sockets, process: controls }: ProxyOptions) {
     this.#log = log;
     this.#config = config;
     this.#limits = linkLimits(config.limits);
@@ -97,8 +109,10 @@ export class StreamProxy {
       report: (event) => {
         this.#delegations.count(event);
         this.#clientModes.count(event);
+        this.#faults.hub(event);
         logHubEvent(log, event);
       },
+      observer: () => this.#taps.observer,
     });
     this.#hub = new Hub(this.#world);
     this.#world.serve(this.#hub);
@@ -125,6 +139,7 @@ export class StreamProxy {
             return timeouts();
           },
           upstream: (kind, domain) => this.#upstreams[kind].get(domain),
+          watch: ({ id, remoteAddress: remote }, event, excerpt) => this.#faults.link({ id, remote }, event, excerpt),
         },
         links: this.#links,
         admission: this.#admission,
@@ -135,6 +150,14 @@ export class StreamProxy {
       this.#metrics,
       sockets,
     );
+    this.#administration = new Administration({
+      families: this.#families,
+      model: this.#observe(),
+      controls: this.#controls(controls),
+      taps: this.#taps,
+      log,
+      readiness: () => this.readiness,
+    });
   }
 
   /** Where connections are accepted, in the order of the configuration. */
@@ -143,7 +166,7 @@ export class StreamProxy {
   }
 
   get adminAddress(): AddressInfo | undefined {
-    return this.#admin?.server.address;
+    return this.#administration.address;
   }
 
   /** Links that still own a socket. */
@@ -195,7 +218,7 @@ export class StreamProxy {
       const domains = domainSettings(config);
       if (config.store !== undefined && clientModeDomains(config).size > 0)
         this.#hub.clientModes.load(await this.#grants.open(config.store));
-      const admin = await this.#openAdmin(config);
+      const doors = await this.#administration.prepare(config);
       try {
         // Before the first port opens there must be something to serve; later the old certificates do until it is done.
         if (!isReload) {
@@ -204,7 +227,7 @@ export class StreamProxy {
         }
         await this.#listeners.configure(config.listen);
       } catch (error) {
-        if (admin !== this.#admin) await admin?.server.close();
+        await doors.revert();
         throw error;
       }
       this.#certificates.use(certificates);
@@ -218,9 +241,7 @@ export class StreamProxy {
       this.#clientModes.configure(clientModeDomains(config));
       this.#metrics.retainDomains(new Set(config.domains.map(({ name }) => name)));
       this.#log.level = config.log.level;
-      const before = this.#admin;
-      this.#admin = admin;
-      if (before !== undefined && before !== admin) await before.server.close();
+      await doors.commit();
     } catch (error) {
       if (isReload) this.#reloads.failed();
       throw error;
@@ -237,8 +258,7 @@ export class StreamProxy {
     if (forced > 0) this.#log.warn({ event: "forced", connections: forced }, "the shutdown deadline passed");
     this.#world.close();
     await this.#grants.close();
-    await this.#admin?.server.close();
-    this.#admin = undefined;
+    await this.#administration.close();
     this.#process.stop();
     this.#state = "closed";
   }
@@ -249,22 +269,44 @@ export class StreamProxy {
     return this.#hub.openClientLink(performer, { tls: settings.kind === "c2s" ? settings.tls : "none" });
   }
 
-  async #openAdmin({ admin }: Config): Promise<OpenAdmin | undefined> {
-    const current = this.#admin?.configured;
-    if (admin === undefined) return undefined;
-    if (current !== undefined && current.host === admin.host && current.port === admin.port) return this.#admin;
-    const server = new AdminServer({
-      families: this.#families,
-      version: packageVersion(),
+  #observe(): Observatory {
+    return new Observatory({
+      hub: this.#hub,
+      links: this.#links,
+      metrics: this.#metrics,
+      delegations: this.#delegations,
+      faults: this.#faults,
+      taps: this.#taps,
+      reloads: this.#reloads,
+      config: () => this.#config,
+      state: () => this.#state,
       readiness: () => this.readiness,
-      failed: (error) => this.#log.error({ event: "admin-failed", err: error }, "the administration port has an error"),
+      logLevel: () => this.#log.level,
+      addresses: () => this.#listeners.addresses,
+      certificateExpiry: () => this.#certificates.expiry,
     });
-    try {
-      await server.open(admin.host, admin.port);
-    } catch (error) {
-      throw ListenError.of(admin.host, admin.port, error);
-    }
-    return { server, configured: admin };
+  }
+
+  #controls(controls: ProcessControls | undefined): Controls {
+    return {
+      close: (connection) => {
+        const link = this.#links.find(connection);
+        link?.shutdown();
+        return link !== undefined;
+      },
+      drain: () => {
+        if (controls !== undefined) return controls.drain();
+        if (this.#state === "draining" || this.#state === "closed") return false;
+        void this.close();
+        return true;
+      },
+      reload: () =>
+        controls?.reload() ??
+        Promise.resolve({ ok: false, message: "This process does not know its configuration file.", problems: [] }),
+      setLogLevel: (level) => {
+        this.#log.level = level;
+      },
+    };
   }
 
   #declareState(): void {
@@ -293,9 +335,4 @@ export class StreamProxy {
     this.#previous = done.catch(() => undefined);
     return done;
   }
-}
-
-interface OpenAdmin {
-  readonly server: AdminServer;
-  readonly configured: AddressConfig;
 }

@@ -1,7 +1,12 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
+import type { Secret } from "../config/index.js";
+import { repeatable } from "../log/index.js";
 import type { Families } from "../metrics/index.js";
+import { accessOf, type AccessRefusal } from "./access.js";
+import { answerApi, apiPrefix, type ApiParts, type Caller } from "./api.js";
 import { homePage } from "./home-page.js";
+import { listenOnPath } from "./socket-path.js";
 
 /** Whether new clients should be sent here, and if not, why. */
 export interface Readiness {
@@ -10,18 +15,27 @@ export interface Readiness {
   readonly reasons: readonly string[];
 }
 
-export interface AdminParts {
+/** `metrics`: what says nothing about users; `page`: the rest of the port; `socket`: runtime commands. */
+export type Served = "metrics" | "page" | "socket";
+
+export interface AdminParts extends ApiParts {
   readonly families: Families;
   readonly version: string;
+  serves(): ReadonlySet<Served>;
+  /** What other machines have to show for `page`. */
+  token(): Secret | undefined;
   readiness(): Readiness;
+  /** Somebody was turned away. */
+  refused(reason: AccessRefusal): void;
   /** Called when the socket of the port reports an error after it was opened. */
   failed(error: Error): void;
 }
 
 /**
- * The administration port: what Prometheus, an orchestrator and a person with a browser ask for. It changes nothing.
+ * The administration port, the port for metrics, or the socket for runtime commands: what Prometheus, an orchestrator, a
+ * person with a browser and the commands ask for.
  *
- * Limits  GET and HEAD only, bodies ignored, 8 KiB of headers, ten seconds for a request, 64 connections.
+ * Limits  8 KiB of headers within five seconds, 4 KiB of a body, ten seconds for a request, 64 connections.
  */
 export class AdminServer {
   readonly #parts: AdminParts;
@@ -30,9 +44,18 @@ export class AdminServer {
   constructor(parts: AdminParts) {
     this.#parts = parts;
     this.#server = createServer(
-      { maxHeaderSize: 8192, headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 5000 },
+      {
+        maxHeaderSize: 8192,
+        headersTimeout: 5000,
+        requestTimeout: 10_000,
+        keepAliveTimeout: 5000,
+        connectionsCheckingInterval: 1000,
+      },
       (request, response) => {
-        this.#answer(request, response).catch(() => response.destroy());
+        this.#answer(request, response).catch((error: unknown) => {
+          parts.log.error({ event: "admin-failed", err: error }, "a request to the administration port failed");
+          response.destroy();
+        });
       },
     );
     this.#server.maxConnections = 64;
@@ -51,6 +74,12 @@ export class AdminServer {
     });
   }
 
+  /** Rejects with `SocketPathError`. */
+  async openPath(path: string, mode: number): Promise<void> {
+    await listenOnPath(this.#server, path, mode);
+    this.#server.on("error", (error) => this.#parts.failed(error));
+  }
+
   get address(): AddressInfo | undefined {
     const address = this.#server.address();
     return typeof address === "object" && address !== null ? address : undefined;
@@ -64,14 +93,20 @@ export class AdminServer {
   }
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const { method = "", url = "/" } = request;
-    // RFC 9110 §9.3: nothing here reads a body. It is thrown away, and the connection with it if it is long.
+    const path = (request.url ?? "/").split("?")[0] ?? "/";
+    const serves = this.#parts.serves();
+    if (path.startsWith(apiPrefix) && (serves.has("page") || serves.has("socket"))) {
+      await this.#answerApi(request, response);
+      return;
+    }
+    // RFC 9110 §9.3: nothing else reads a body. It is thrown away, and the connection with it if it is long.
     if (request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined)
       response.setHeader("connection", "close");
     request.resume();
-    const path = url.split("?")[0] ?? "/";
-    if (!paths.has(path)) return reply(request, response, 404, plain, "not found\n");
-    if (method !== "GET" && method !== "HEAD") {
+    const isKnown =
+      health.has(path) || (path === "/metrics" && serves.has("metrics")) || (path === "/" && serves.has("page"));
+    if (!isKnown) return reply(request, response, 404, plain, "not found\n");
+    if (request.method !== "GET" && request.method !== "HEAD") {
       response.setHeader("allow", "GET, HEAD");
       return reply(request, response, 405, plain, "method not allowed\n");
     }
@@ -88,9 +123,41 @@ export class AdminServer {
         return reply(request, response, 200, html, homePage(this.#parts.version, this.#parts.readiness()));
     }
   }
+
+  async #answerApi(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const caller = this.#admit(request, response);
+    if (caller === undefined) return;
+    const answer = await answerApi(this.#parts, caller, request, response);
+    if (answer === undefined) return;
+    if (!request.complete) response.setHeader("connection", "close");
+    request.resume();
+    if (answer.allow !== undefined) response.setHeader("allow", answer.allow);
+    reply(request, response, answer.status, json, `${JSON.stringify(answer.body)}\n`);
+  }
+
+  /** Who asks; undefined: they were turned away. */
+  #admit(request: IncomingMessage, response: ServerResponse): Caller | undefined {
+    const { log } = this.#parts;
+    // Who may open the socket is the file system's to say.
+    if (this.#parts.serves().has("socket")) return "socket";
+    const access = accessOf(request, this.#parts.token());
+    if (access.kind === "granted") return access.caller;
+    const { reason, status, text } = access;
+    this.#parts.refused(reason);
+    const remote = request.socket.remoteAddress ?? "";
+    log.warn(
+      repeatable({ event: "admin-refused", reason, remote }, { as: ["admin-refused", reason, remote] }),
+      "a request to the administration port was turned away",
+    );
+    if (status === 401) response.setHeader("www-authenticate", `Basic realm="Caesura", charset="UTF-8"`);
+    if (!request.complete) response.setHeader("connection", "close");
+    request.resume();
+    reply(request, response, status, json, `${JSON.stringify({ error: text })}\n`);
+    return undefined;
+  }
 }
 
-const paths: ReadonlySet<string> = new Set(["/", "/metrics", "/livez", "/readyz"]);
+const health: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
 const plain = "text/plain; charset=utf-8";
 const json = "application/json";
 const html = "text/html; charset=utf-8";

@@ -6,6 +6,8 @@ import { explain } from "./explain.js";
 import type { ExplainOptions } from "./explain.js";
 import type { ImportOptions } from "./import.js";
 import type { RulesTestOptions } from "./rules-test.js";
+import { declareRuntimeCommands } from "./runtime-commands.js";
+import type { WatchOptions } from "./runtime.js";
 import { schema } from "./schema.js";
 import { exitCode } from "./terminal.js";
 import type { Terminal } from "./terminal.js";
@@ -24,6 +26,8 @@ export async function runCommandLine(arguments_: readonly string[], terminal: Te
     .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
     .exitOverride()
+    // `caesura rules` and `caesura rules test` have options of the same names.
+    .enablePositionalOptions()
     .configureOutput({
       writeOut: (text) => void terminal.stdout.write(text),
       writeErr: (text) => void terminal.stderr.write(text),
@@ -65,7 +69,17 @@ export async function runCommandLine(arguments_: readonly string[], terminal: Te
     .action(async (options: ExplainOptions) => {
       outcome = await explain(options, terminal);
     });
-  const rules = program.command("rules").description("work with the rules of a configuration");
+  const rules = program
+    .command("rules")
+    .description("list the rules of the running proxy with hits and outcomes; or test those of a configuration")
+    .option("-c, --config <file>", "the configuration file, whose admin.socket is asked", "proxy.yaml")
+    .option("-s, --socket <path>", "the socket itself")
+    .option("-w, --watch", "show it anew every two seconds")
+    .option("--json", "print the answer as JSON")
+    .action(async (options: WatchOptions) => {
+      const { rules: list } = await import("./runtime.js");
+      outcome = await list(options, terminal);
+    });
   rules
     .command("test")
     .description("hold the rules against files of cases that say what is to become of a stanza")
@@ -102,6 +116,9 @@ export async function runCommandLine(arguments_: readonly string[], terminal: Te
       const { demo } = await import("./demo.js");
       outcome = await demo(options, terminal);
     });
+  declareRuntimeCommands(program, terminal, (code) => {
+    outcome = code;
+  });
 
   try {
     await program.parseAsync(arguments_, { from: "user" });

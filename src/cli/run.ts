@@ -1,8 +1,9 @@
 import { loadConfig, type Config, type Problem } from "../config/index.js";
 import { InheritedSockets, ListenError } from "../listen/index.js";
 import { createLogger, flushLog, standardOutput, type LogDestination, type Logger } from "../log/index.js";
+import type { ReloadOutcome } from "../admin/index.js";
 import { StoreError } from "../store/index.js";
-import { startProxy, type StreamProxy } from "../main.js";
+import { startProxy, type ProcessControls, type StreamProxy } from "../main.js";
 import { formatProblems, sourceText, summarise } from "./report.js";
 import { ServiceManager } from "./service-manager.js";
 import { exitCode, type Terminal } from "./terminal.js";
@@ -40,10 +41,16 @@ export async function run({ config: file }: RunOptions, terminal: Terminal): Pro
   logProblems(log, loaded.warnings);
   const manager = new ServiceManager(log, env, process.pid);
   try {
-    const proxy = await startProxy(loaded.config, { log, droppedLogLines: destination.dropped, sockets });
+    const requests = new Requests();
+    const proxy = await startProxy(loaded.config, {
+      log,
+      droppedLogLines: destination.dropped,
+      sockets,
+      process: requests,
+    });
     logStart(log, loaded.config, proxy);
     warnOfUnused(log, sockets);
-    const running: Running = { file, env, log, destination, sockets, manager, proxy, config: loaded.config };
+    const running: Running = { file, env, log, destination, sockets, manager, requests, proxy, config: loaded.config };
     await manager.ready(statusOf(running));
     await untilStopped(running);
     await flushLog(log);
@@ -74,27 +81,47 @@ interface Running {
   readonly destination: LogDestination;
   readonly sockets: InheritedSockets;
   readonly manager: ServiceManager;
+  readonly requests: Requests;
   readonly proxy: StreamProxy;
   /** In use. */
   config: Config;
 }
 
-/** Serves signals until the proxy is drained. */
+/** What operators ask of the running process over its socket; nothing is done before it serves and after it has ended. */
+class Requests implements ProcessControls {
+  drain = (): boolean => false;
+  reload = (): Promise<ReloadOutcome> =>
+    Promise.resolve({ ok: false, message: "The proxy is starting or stopping.", problems: [] });
+}
+
+/** Serves signals and requests until the proxy is drained. */
 function untilStopped(running: Running): Promise<void> {
   return new Promise((resolve, reject) => {
     let stopping = false;
+    let signalled = false;
+    const { requests } = running;
     const stop = (signal: NodeJS.Signals): void => {
-      if (stopping) {
+      if (signalled) {
         running.destination.flushSync();
         running.log.warn({ event: "killed", signal }, "second signal, ending at once");
         running.destination.flushSync();
         process.exit(exitCode.failure);
       }
+      // A service manager that stops a proxy which an operator is draining sends its first signal now.
+      signalled = true;
+      end({ signal });
+    };
+    const end = (cause: object): boolean => {
+      if (stopping) return false;
       stopping = true;
-      drain(running, signal)
+      Object.assign(requests, new Requests());
+      drain(running, cause)
         .finally(() => process.off("SIGHUP", reread).off("SIGTERM", stop).off("SIGINT", stop))
         .then(resolve, reject);
+      return true;
     };
+    requests.drain = () => end({ asked: "operator" });
+    requests.reload = () => reload(running);
     const reread = (): void => {
       if (!stopping) reload(running).catch(reject);
     };
@@ -102,9 +129,9 @@ function untilStopped(running: Running): Promise<void> {
   });
 }
 
-async function drain({ log, proxy, manager, config }: Running, signal: NodeJS.Signals): Promise<void> {
+async function drain({ log, proxy, manager, config }: Running, cause: object): Promise<void> {
   const closed = proxy.close();
-  log.info({ event: "draining", signal, connections: proxy.connections }, "draining");
+  log.info({ event: "draining", ...cause, connections: proxy.connections }, "draining");
   const { shutdownMs, drainMs } = config.timeouts;
   await Promise.all([closed, manager.stopping(shutdownMs + drainMs + lastStepsMs)]);
   // What the end of many connections has filled is emptied first, so that the last line finds room.
@@ -115,17 +142,18 @@ async function drain({ log, proxy, manager, config }: Running, signal: NodeJS.Si
 /** For what follows the deadlines of the configuration: closing the rest, the last lines of the log. */
 const lastStepsMs = 5000;
 
-async function reload(running: Running): Promise<void> {
+async function reload(running: Running): Promise<ReloadOutcome> {
   const { file, env, log, sockets, manager, proxy } = running;
   const loaded = loadConfig(file, { env, sockets: sockets.names });
   if (!loaded.ok) {
     proxy.reloadRefused();
     logProblems(log, loaded.problems);
     log.error({ event: "reload-refused", file }, "the configuration stays as it was");
-    return;
+    return { ok: false, message: "The configuration stays as it was.", problems: loaded.problems };
   }
   logProblems(log, loaded.warnings);
   await manager.reloading();
+  let outcome: ReloadOutcome = { ok: true, problems: loaded.warnings };
   try {
     await proxy.reload(loaded.config);
     running.config = loaded.config;
@@ -133,9 +161,12 @@ async function reload(running: Running): Promise<void> {
   } catch (error) {
     // The proxy has counted it and serves as before. What it throws here is a port or a certificate that is not taken.
     log.error({ event: "reload-refused", file, err: error }, "the configuration stays as it was");
+    const why = error instanceof Error ? error.message : String(error);
+    outcome = { ok: false, message: `The configuration stays as it was: ${why}.`, problems: loaded.warnings };
   }
   warnOfUnused(log, sockets);
   await manager.ready(statusOf(running));
+  return outcome;
 }
 
 /** Whoever connects to such a socket is never answered. */

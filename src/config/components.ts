@@ -84,7 +84,13 @@ function proveSecret(
   return undefined;
 }
 
-function readSecretFile(document: ConfigDocument, at: DocumentPath, name: string, folder: string): Secret | undefined {
+/** Reads a file that holds one secret in one line; complains if that is not so. */
+export function readSecretFile(
+  document: ConfigDocument,
+  at: DocumentPath,
+  name: string,
+  folder: string,
+): Secret | undefined {
   const file = readNamedFile(document, at, folder, name);
   if (file === undefined) return undefined;
   if ((file.mode & 0o004) !== 0) {

@@ -9,10 +9,14 @@ import type { Secret } from "./secret.js";
 export interface Config {
   /** Absolute path of the file that was read. */
   readonly file: string;
+  /** SHA-256 of its text, in hexadecimal. */
+  readonly sha256: string;
   readonly domains: readonly DomainConfig[];
   readonly listen: readonly ListenerConfig[];
   /** `undefined`: no administration port. */
-  readonly admin: AddressConfig | undefined;
+  readonly admin: AdminConfig | undefined;
+  /** A port for `/metrics` alone; `undefined`: it is on the administration port. */
+  readonly metrics: AddressConfig | undefined;
   readonly limits: LimitsConfig;
   readonly timeouts: TimeoutsConfig;
   readonly streamManagement: StreamManagementConfig;
@@ -25,6 +29,21 @@ export interface AddressConfig {
   readonly host: string;
   /** 0 lets the system choose one; only for listeners. */
   readonly port: number;
+}
+
+export interface AdminConfig extends AddressConfig {
+  /** What other machines must show; `undefined`: they are shown nothing about users. */
+  readonly token: Secret | undefined;
+  /** `undefined`: no runtime commands. */
+  readonly socket: AdminSocketConfig | undefined;
+}
+
+/** A socket in the file system. */
+export interface AdminSocketConfig {
+  /** Absolute. */
+  readonly path: string;
+  /** Permission bits. */
+  readonly mode: number;
 }
 
 /** One served domain. */

@@ -8,6 +8,8 @@
  */
 export type {
   AddressConfig,
+  AdminConfig,
+  AdminSocketConfig,
   CertificateConfig,
   ClientModeConfig,
   ComponentConfig,
@@ -35,6 +37,7 @@ export { expiredCode } from "./certificates.js";
 export { isSame } from "./compare.js";
 export { configJsonSchema } from "./json-schema.js";
 export type { JsonSchema } from "./json-schema.js";
+export { findAdminSocket } from "./admin.js";
 export { loadConfig, parseConfig } from "./load.js";
 export type { LoadOptions } from "./load.js";
 export { loadAddresses } from "./listening.js";

@@ -1,10 +1,10 @@
 import type { z } from "zod";
-import { checkHost, isLoopback } from "./addresses.js";
+import { isLoopback } from "./addresses.js";
 import type { AddressConfig, ListenerConfig, ListenerKindConfig } from "./config.js";
 import type { ConfigDocument } from "./document.js";
-import { checkTwin, overlapping, provePlace } from "./listener-place.js";
+import { checkTwin, provePlace } from "./listener-place.js";
 import { proveNetworks } from "./networks.js";
-import { adminSchema, listenerSchema } from "./schema.js";
+import { listenerSchema } from "./schema.js";
 import { asList, proved } from "./shape.js";
 import type { DocumentPath } from "./source.js";
 
@@ -47,33 +47,6 @@ export function proveListeners(
     });
   }
   return listeners;
-}
-
-/** Reads the administration port. */
-export function proveAdmin(
-  document: ConfigDocument,
-  at: DocumentPath,
-  raw: unknown,
-  listeners: readonly ListenerConfig[],
-): AddressConfig | undefined {
-  const admin = raw === undefined ? undefined : proved(adminSchema, raw);
-  if (admin === undefined) return undefined;
-  checkHost(document, [...at, "host"], admin.host);
-  if (!isLoopback(admin.host)) {
-    document.complain([...at, "host"], {
-      severity: "warning",
-      code: "admin-exposed",
-      message: "Other machines can reach the administration port, which asks for no password.",
-      hint: "Listen on 127.0.0.1, or let a firewall admit the machine that collects metrics alone.",
-    });
-  }
-  if (overlapping(admin, listeners) !== undefined) {
-    document.complain([...at, "port"], {
-      code: "address-in-use",
-      message: `A listener has ${admin.host} port ${admin.port} already.`,
-    });
-  }
-  return admin;
 }
 
 type Written<Listener = z.output<typeof listenerSchema>> = Listener extends unknown

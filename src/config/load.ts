@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { dirname, resolve } from "node:path";
 import { proveStore } from "./client-mode.js";
 import type { Config } from "./config.js";
@@ -6,7 +7,8 @@ import { proveDomains } from "./domains.js";
 import { isWorldWritable, readTextFile } from "./files.js";
 import type { ReadResult } from "./files.js";
 import { complainAboutIssues } from "./issues.js";
-import { proveAdmin, proveListeners } from "./listeners.js";
+import { proveAdmin, proveMetrics } from "./admin.js";
+import { proveListeners } from "./listeners.js";
 import type { LoadedConfig, Problem } from "./problem.js";
 import { configSchema, limitsSchema, logSchema, timeoutsSchema } from "./schema.js";
 import { Secret } from "./secret.js";
@@ -85,7 +87,8 @@ export function parseConfig(
 
   const fields = asRecord(document.value) ?? {};
   const listen = proveListeners(document, ["listen"], fields["listen"], sockets);
-  const admin = proveAdmin(document, ["admin"], fields["admin"], listen);
+  const admin = proveAdmin(document, ["admin"], fields["admin"], { listeners: listen, folder: dirname(resolve(file)) });
+  const metrics = proveMetrics(document, ["metrics"], fields["metrics"], admin, listen);
   const domains = proveDomains(document, ["domains"], fields["domains"], {
     folder: dirname(resolve(file)),
     env,
@@ -104,9 +107,11 @@ export function parseConfig(
   if (document.hasErrors || !isWhole) return { ok: false, problems };
   const config: Config = {
     file: resolve(file),
+    sha256: createHash("sha256").update(text).digest("hex"),
     domains,
     listen,
     admin,
+    metrics,
     limits,
     timeouts: {
       tlsMs: timeouts.tls,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { adminSchema, metricsSchema } from "./admin-schema.js";
 import { storeSchema } from "./client-mode-schema.js";
 import { logLevels } from "./config.js";
 import { domainsSchema } from "./domain-schema.js";
@@ -135,18 +136,6 @@ export const listenerSchema = z.discriminatedUnion("kind", [
   componentListenerSchema,
   websocketListenerSchema,
 ]);
-
-export const adminSchema = z.strictObject({
-  host: about(host.default("127.0.0.1"), {
-    about: "Local address of the administration port; it asks for no password, so keep it on loopback.",
-    example: "127.0.0.1",
-  }),
-  port: about(listeningPort.default(9_199), {
-    about: "Local port of `/metrics`, `/livez` and `/readyz`; 0 lets the system choose one, for tests.",
-    example: 9199,
-    range: "0 to 65535",
-  }),
-});
 
 export const limitsSchema = z.strictObject({
   // RFC 6120 §13.12: never below 10 000 bytes.
@@ -293,9 +282,14 @@ export const configSchema = z.strictObject({
     example: { kind: "c2s", host: "127.0.0.1", port: 5222, tls: "starttls" },
   }),
   admin: about(adminSchema.optional(), {
-    about: "The port for metrics and health.",
+    about: "The port for the status page, metrics and health, and the socket for runtime commands.",
     example: { host: "127.0.0.1", port: 9199 },
     absent: "no administration port",
+  }),
+  metrics: about(metricsSchema.optional(), {
+    about: "A port of its own for `/metrics`, `/livez` and `/readyz`, which says nothing about users.",
+    example: { host: "10.0.0.5", port: 9198 },
+    absent: "`/metrics` is on the administration port",
   }),
   limits: about(limitsSchema.prefault({}), { about: "Limits on what peers may cost.", example: { stanza: "512KiB" } }),
   timeouts: about(timeoutsSchema.prefault({}), {

@@ -8,6 +8,11 @@ export class ListenError extends Error {
     return new ListenError(`cannot listen on ${where}: ${explained(cause)}`, { cause });
   }
 
+  /** The same for a socket in the file system. */
+  static ofPath(path: string, cause: unknown): ListenError {
+    return new ListenError(`cannot listen on ${path}: ${explained(cause)}`, { cause });
+  }
+
   /** The same for a socket that was handed over. */
   static ofSocket(name: string, reason: string): ListenError {
     return new ListenError(`cannot listen on the socket ${JSON.stringify(name)}: ${reason}`);

@@ -38,6 +38,19 @@ export class ReloadCounts {
     );
   }
 
+  get counts(): { readonly succeeded: number; readonly failed: number } {
+    return { succeeded: this.#succeeded, failed: this.#failed };
+  }
+
+  get lastSucceeded(): boolean {
+    return this.#lastSucceeded;
+  }
+
+  /** Milliseconds since the epoch. */
+  get appliedAtMs(): number {
+    return this.#appliedAt * 1000;
+  }
+
   /** A configuration is in use; `isReload` is false for the one of the start. */
   done(isReload: boolean): void {
     if (isReload) this.#succeeded++;

@@ -1,6 +1,7 @@
 import { randomFillSync } from "node:crypto";
 import type {
   GrantKeeper,
+  DelegationObserver,
   Hub,
   HubEnvironment,
   HubEvent,
@@ -16,6 +17,8 @@ export interface WorldParts {
   streamManagement(): StreamManagementSettings;
   report(event: HubEvent): void;
   readonly grants?: GrantKeeper;
+  /** Who looks at delegated requests now. */
+  observer?(): DelegationObserver | undefined;
 }
 
 /** What the hub sees of the world: a clock, timers, randomness, and somebody to tell. */
@@ -47,6 +50,10 @@ export class World implements HubEnvironment {
 
   wallMs(): number {
     return Date.now();
+  }
+
+  get observer(): DelegationObserver | undefined {
+    return this.#parts.observer?.();
   }
 
   newId(): string {

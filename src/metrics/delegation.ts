@@ -1,4 +1,4 @@
-import type { HubEvent, HubStats } from "../session/index.js";
+import type { DelegationOutcome, HubEvent, HubStats } from "../session/index.js";
 import type { Families, HistogramFamily } from "./families.js";
 import { Tally } from "./tally.js";
 
@@ -164,6 +164,20 @@ export class DelegationMetrics {
     this.#lost.retain((entity) => entities.has(entity));
     for (const { domain, rule, entity } of rules)
       for (const outcome of outcomes) this.#outcomes.expect(domain, rule, entity, outcome);
+  }
+
+  /** How the requests of a rule ended. */
+  outcomesOf({ domain, rule, entity }: RuleName): Readonly<Record<DelegationOutcome, number>> {
+    const of = (outcome: DelegationOutcome): number => this.#outcomes.get(domain, rule, entity, outcome);
+    return {
+      result: of("result"),
+      error: of("error"),
+      timeout: of("timeout"),
+      no_link: of("no_link"),
+      invalid_reply: of("invalid_reply"),
+      refused: of("refused"),
+      late: of("late"),
+    };
   }
 
   count(event: HubEvent): void {

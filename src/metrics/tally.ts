@@ -13,6 +13,10 @@ export class Tally<Labels extends readonly string[]> {
     this.#entry(labels);
   }
 
+  get(...labels: Labels): number {
+    return this.#counts.get(labels.join("\n"))?.count ?? 0;
+  }
+
   /** Drops what `keep` does not hold on to, e.g. the counts of a rule that is no longer configured. */
   retain(keep: (...labels: Labels) => boolean): void {
     for (const [key, { labels }] of this.#counts) if (!keep(...labels)) this.#counts.delete(key);

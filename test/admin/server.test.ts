@@ -2,24 +2,15 @@ import { connect } from "node:net";
 import { request, type IncomingHttpHeaders } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { AdminServer, type Readiness } from "../../src/admin/index.js";
-import { Families } from "../../src/metrics/index.js";
+import { parts } from "./rig.js";
 
 let server: AdminServer;
 let readiness: Readiness;
 let port = 0;
 
 beforeEach(async () => {
-  const families = new Families();
-  families.counter({ name: "caesura_test_total", help: "A test", labels: [] }, (sample) => sample(7));
   readiness = { ready: true, reasons: [] };
-  server = new AdminServer({
-    families,
-    version: "1.2.3<b>",
-    readiness: () => readiness,
-    failed: (error) => {
-      throw error;
-    },
-  });
+  server = new AdminServer(parts({ readiness: () => readiness }));
   await server.open("127.0.0.1", 0);
   port = server.address?.port ?? 0;
 });
@@ -107,12 +98,7 @@ describe("the administration port", () => {
   });
 
   test("a port that is taken is an error", async () => {
-    const other = new AdminServer({
-      families: new Families(),
-      version: "",
-      readiness: () => readiness,
-      failed: () => undefined,
-    });
+    const other = new AdminServer(parts());
     await expect(other.open("127.0.0.1", port)).rejects.toThrow(/EADDRINUSE/);
   });
 });

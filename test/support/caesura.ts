@@ -36,6 +36,8 @@ export interface CaesuraOptions {
   readonly listeners?: readonly Settings[];
   /** Further keys of each domain: `clientMode`, … */
   readonly domain?: Settings;
+  /** Further keys of `admin`. */
+  readonly admin?: Settings;
   /** Further top-level keys: `limits`, `timeouts`, … */
   readonly more?: Settings;
   /** A line of bash that starts it, in which `"$@"` is the command. */
@@ -226,7 +228,7 @@ function write({ folder, ports, certificates }: Prepared, options: CaesuraOption
       { kind: "component", host, port: ports.component, ...announced },
       ...(options.listeners ?? []),
     ],
-    admin: { host, port: ports.admin },
+    admin: { host, port: ports.admin, ...options.admin },
     log: { level: "debug" },
     ...options.more,
   };

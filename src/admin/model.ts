@@ -1,0 +1,156 @@
+import type { LogLevel, Problem } from "../config/index.js";
+import type { DelegationOutcome } from "../session/index.js";
+import type { RecentFault } from "./recent-faults.js";
+
+// What socket, commands and status page show: one model, made when somebody asks. Times are ISO 8601 in UTC.
+
+export interface StatusView {
+  readonly version: string;
+  readonly node: string;
+  readonly pid: number;
+  readonly startedAt: string;
+  readonly state: "starting" | "serving" | "draining" | "closed";
+  readonly ready: boolean;
+  readonly reasons: readonly string[];
+  readonly logLevel: string;
+  readonly configuration: ConfigurationView;
+  readonly connections: number;
+  readonly sessions: number;
+  /** Sessions that wait to be resumed, or could be. */
+  readonly resumable: number;
+  /** Delegated requests that wait for their answer. */
+  readonly pending: number;
+  readonly memoryBytes: number;
+  readonly domains: readonly DomainView[];
+  readonly entities: readonly EntityView[];
+  readonly listeners: readonly ListenerView[];
+  /** Readers of delegated requests now. */
+  readonly taps: number;
+}
+
+export interface ConfigurationView {
+  readonly file: string;
+  /** SHA-256 of the file as it was read, in hexadecimal: what `sha256sum` says of it. */
+  readonly sha256: string;
+  readonly loadedAt: string;
+  readonly reloads: { readonly succeeded: number; readonly failed: number };
+  /** False: the file was refused the last time, and what was read before is in use. */
+  readonly lastReloadSucceeded: boolean;
+}
+
+export interface DomainView {
+  readonly name: string;
+  /** Whether the last connection to the server succeeded; `unknown` before the first. */
+  readonly server: Health;
+  /** The same of its component port; `none` where component links end here. */
+  readonly componentPort: Health | "none";
+  readonly rules: number;
+  readonly certificate: {
+    readonly expiresAt: string;
+    /** Whole days, below 0 when it has expired. */
+    readonly daysLeft: number;
+  };
+}
+
+export type Health = "up" | "down" | "unknown";
+
+export interface EntityView {
+  readonly jid: string;
+  readonly up: boolean;
+  readonly rules: number;
+  /** Requests that it has not answered. */
+  readonly outstanding: number;
+  readonly queuedBytes: number;
+}
+
+export interface ListenerView {
+  readonly kind: string;
+  readonly tls: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface SessionRow {
+  /** The connection id of the log. */
+  readonly connection: string;
+  readonly jid: string;
+  readonly domain: string;
+  readonly remote: string;
+  readonly state: "connected" | "resumable";
+  readonly secure: boolean;
+  /** Stream management (XEP-0198) is enabled. */
+  readonly managed: boolean;
+  readonly seconds: number;
+  readonly pending: number;
+  readonly heldBytes: number;
+}
+
+export interface LinkRow {
+  readonly connection: string;
+  readonly kind: "c2s" | "component";
+  readonly listener: string;
+  readonly remote: string;
+  readonly domain: string;
+  /** Full JID or component; empty before that is known. */
+  readonly peer: string;
+  readonly state: "opening" | "open" | "ending";
+  readonly secure: boolean;
+  readonly seconds: number;
+  readonly stanzasUp: number;
+  readonly stanzasDown: number;
+  readonly queuedBytes: number;
+  /** Delegated requests that a managing entity has not answered over it. */
+  readonly outstanding: number;
+}
+
+export interface RuleRow {
+  readonly domain: string;
+  /** The delegated namespace. */
+  readonly rule: string;
+  readonly entity: string;
+  readonly up: boolean;
+  readonly filtering: readonly string[];
+  readonly blocking: boolean;
+  readonly timeoutMs: number;
+  /** Requests that the rule took. */
+  readonly matches: number;
+  readonly outcomes: Readonly<Record<DelegationOutcome, number>>;
+}
+
+/** The rows that were asked for, and how many there are. */
+export interface Listed<Row> {
+  readonly total: number;
+  readonly rows: readonly Row[];
+}
+
+export interface ListQuery {
+  /** Text that a row has in its connection id, an address or a JID. */
+  readonly match: string;
+  readonly limit: number;
+}
+
+export interface ProxyModel {
+  status(): StatusView;
+  sessions(query: ListQuery): Listed<SessionRow>;
+  links(query: ListQuery): Listed<LinkRow>;
+  rules(): readonly RuleRow[];
+  /** Newest first. */
+  errors(): readonly RecentFault[];
+}
+
+export type ReloadOutcome =
+  | { readonly ok: true; readonly problems: readonly Problem[] }
+  /** What was in use stays. */
+  | { readonly ok: false; readonly message: string; readonly problems: readonly Problem[] };
+
+/** What may be done to the running proxy. */
+export interface Controls {
+  /** Ends a link in an orderly way. False: there is none with this connection id. */
+  close(connection: string): boolean;
+  /** As SIGTERM. False: it is under way already. */
+  drain(): boolean;
+  /** As SIGHUP. */
+  reload(): Promise<ReloadOutcome>;
+  /** Until the next reload. */
+  setLogLevel(level: LogLevel): void;
+}

@@ -1,0 +1,221 @@
+import { setTimeout as wait } from "node:timers/promises";
+import type { LinkRow, Listed, RecentFault, RuleRow, SessionRow, StatusView, TapEvent } from "../admin/index.js";
+import type { Problem } from "../config/index.js";
+import { formatProblems, sourceText, summarise } from "./report.js";
+import { RuntimeClient, RuntimeError, type RuntimeOptions } from "./runtime-client.js";
+import {
+  formatErrors,
+  formatLinks,
+  formatRules,
+  formatSessions,
+  formatStatus,
+  formatTapEvent,
+} from "./runtime-views.js";
+import { exitCode, type Terminal } from "./terminal.js";
+
+export interface WatchOptions extends RuntimeOptions {
+  readonly watch?: boolean;
+}
+
+export interface ListOptions extends WatchOptions {
+  readonly limit?: string;
+  readonly match?: string;
+}
+
+export interface TapOptions extends RuntimeOptions {
+  readonly rule?: string;
+  readonly entity?: string;
+  readonly jid?: string;
+  readonly payload?: boolean;
+}
+
+export interface DrainOptions extends RuntimeOptions {
+  /** False: does not follow the draining. */
+  readonly wait?: boolean;
+}
+
+// Each command resolves to the exit code: 0, 1 when the proxy cannot be asked or says no, 2 when it is not known whom to ask.
+
+export function status(options: WatchOptions, terminal: Terminal): Promise<number> {
+  return show(options, terminal, "status", {}, (answer) =>
+    formatStatus(known<StatusView>(answer, "configuration", "domains", "entities", "listeners")),
+  );
+}
+
+export function sessions({ limit, match, ...options }: ListOptions, terminal: Terminal): Promise<number> {
+  return show(options, terminal, "sessions", { limit, match }, (answer) =>
+    formatSessions(known<Listed<SessionRow>>(answer, "rows")),
+  );
+}
+
+export function links({ limit, match, ...options }: ListOptions, terminal: Terminal): Promise<number> {
+  return show(options, terminal, "links", { limit, match }, (answer) =>
+    formatLinks(known<Listed<LinkRow>>(answer, "rows")),
+  );
+}
+
+export function rules(options: WatchOptions, terminal: Terminal): Promise<number> {
+  return show(options, terminal, "rules", {}, (answer) =>
+    formatRules(known<{ readonly rules: readonly RuleRow[] }>(answer, "rules").rules),
+  );
+}
+
+export function errors(options: WatchOptions, terminal: Terminal): Promise<number> {
+  return show(options, terminal, "errors", {}, (answer) =>
+    formatErrors(known<{ readonly errors: readonly RecentFault[] }>(answer, "errors").errors),
+  );
+}
+
+/** Shows delegated requests as they pass, until the proxy ends or the command is interrupted. */
+export function tap({ rule, entity, jid, payload, ...options }: TapOptions, terminal: Terminal): Promise<number> {
+  return asking(options, terminal, async (client) => {
+    const query = { rule, entity, jid, payload: payload === true ? "true" : undefined };
+    for await (const line of client.lines("tap", query)) {
+      if (line === "") continue;
+      terminal.stdout.write(
+        options.json === true ? `${line}\n` : formatTapEvent(known<TapEvent>(JSON.parse(line), "event")),
+      );
+    }
+  });
+}
+
+export function close(connection: string, options: RuntimeOptions, terminal: Terminal): Promise<number> {
+  return change(options, terminal, "close", { connection }, () => `closing ${connection}\n`);
+}
+
+export function logLevel(level: string, options: RuntimeOptions, terminal: Terminal): Promise<number> {
+  return change(options, terminal, "log-level", { level }, () => `the log is at ${level} until the next reload\n`);
+}
+
+/** Has the proxy read its file again, and reports what is wrong with it. */
+export function reload(options: RuntimeOptions, terminal: Terminal): Promise<number> {
+  return asking(options, terminal, async (client) => {
+    let answer: unknown;
+    try {
+      answer = await client.post("reload");
+    } catch (error) {
+      if (error instanceof RuntimeError && options.json !== true) reportProblems(error.answer, terminal);
+      throw error;
+    }
+    if (options.json === true) terminal.stdout.write(asJson(answer));
+    else {
+      reportProblems(answer, terminal);
+      terminal.stdout.write("the new configuration is in use\n");
+    }
+  });
+}
+
+/** As SIGTERM: the proxy answers what is pending, ends every link, and then itself. Follows it to the end. */
+export function drain({ wait: isFollowed = true, ...options }: DrainOptions, terminal: Terminal): Promise<number> {
+  return asking(options, terminal, async (client) => {
+    const begun = await client.post("drain");
+    if (!isFollowed) {
+      terminal.stdout.write(options.json === true ? asJson(begun) : "draining\n");
+      return;
+    }
+    let last = -1;
+    for (;;) {
+      const now = await statusUntilGone(client);
+      if (now === undefined) break;
+      if (now.connections !== last) {
+        const { connections, pending } = now;
+        const text = `draining: ${String(connections)} connections, ${String(pending)} delegated requests pending\n`;
+        terminal.stdout.write(options.json === true ? asLine({ state: "draining", connections, pending }) : text);
+      }
+      last = now.connections;
+      await wait(FOLLOW_MS);
+    }
+    terminal.stdout.write(options.json === true ? asLine({ state: "ended" }) : "drained; the proxy has ended\n");
+  });
+}
+
+const FOLLOW_MS = 250;
+const WATCH_MS = 2000;
+
+/** Undefined: the socket is gone, and with it the proxy. */
+async function statusUntilGone(client: RuntimeClient): Promise<StatusView | undefined> {
+  try {
+    return known<StatusView>(await client.get("status"), "connections");
+  } catch (error) {
+    if (error instanceof RuntimeError) return undefined;
+    throw error;
+  }
+}
+
+function show(
+  options: WatchOptions,
+  terminal: Terminal,
+  command: string,
+  query: Readonly<Record<string, string | undefined>>,
+  format: (answer: unknown) => string,
+): Promise<number> {
+  return asking(options, terminal, async (client) => {
+    for (;;) {
+      const answer = await client.get(command, query);
+      // Of JSON one line at a time, for programs that read on; a person's screen is cleared.
+      if (options.json === true) terminal.stdout.write(options.watch === true ? asLine(answer) : asJson(answer));
+      else terminal.stdout.write(`${options.watch === true && terminal.hasColours ? CLEAR : ""}${format(answer)}`);
+      if (options.watch !== true) return;
+      if (options.json !== true && !terminal.hasColours) terminal.stdout.write("\n");
+      await wait(WATCH_MS);
+    }
+  });
+}
+
+/** ECMA-48: cursor to the upper left, then erase to the end of the screen. */
+const CLEAR = "\u001b[H\u001b[J";
+
+function change(
+  options: RuntimeOptions,
+  terminal: Terminal,
+  command: string,
+  body: object,
+  format: () => string,
+): Promise<number> {
+  return asking(options, terminal, async (client) => {
+    const answer = await client.post(command, body);
+    terminal.stdout.write(options.json === true ? asJson(answer) : format());
+  });
+}
+
+async function asking(
+  options: RuntimeOptions,
+  terminal: Terminal,
+  ask: (client: RuntimeClient) => Promise<void>,
+): Promise<number> {
+  try {
+    await ask(new RuntimeClient(options));
+    return exitCode.clean;
+  } catch (error) {
+    if (!(error instanceof RuntimeError)) throw error;
+    if (options.json === true) terminal.stdout.write(asJson(error.answer ?? { error: error.message }));
+    else terminal.stderr.write(`caesura: ${error.message}\n`);
+    return error.isUsage ? exitCode.usage : exitCode.failure;
+  }
+}
+
+function reportProblems(answer: unknown, { stdout, hasColours }: Terminal): void {
+  if (!has<{ readonly problems: readonly Problem[] }>(answer, "problems")) return;
+  const { problems } = answer;
+  const [first] = problems;
+  if (first === undefined) return;
+  stdout.write(`${formatProblems(problems, sourceText(first.file), hasColours)}${summarise(problems)}\n`);
+}
+
+/** The proxy's answer, which is what this version of it says. */
+function known<Answer extends object>(answer: unknown, ...keys: readonly (keyof Answer)[]): Answer {
+  if (has<Answer>(answer, ...keys)) return answer;
+  throw new RuntimeError("The proxy answers in words that this command does not know; it is of another version.");
+}
+
+function has<Answer extends object>(answer: unknown, ...keys: readonly (keyof Answer)[]): answer is Answer {
+  return typeof answer === "object" && answer !== null && keys.every((key) => key in answer);
+}
+
+function asJson(answer: unknown): string {
+  return `${JSON.stringify(answer, null, 2)}\n`;
+}
+
+function asLine(answer: unknown): string {
+  return `${JSON.stringify(answer)}\n`;
+}
