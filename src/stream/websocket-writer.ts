@@ -88,10 +88,13 @@ export class MessageWriter implements FrameSink {
   }
 }
 
-/** What is read here was held against the limits when it came; since then it may have been written anew, which adds to it. */
+/**
+ * What is read here was held against the limits when it came; since then it may have been written anew, which adds to it: up to
+ * twice as many characters (`writtenLength`), each of them as a reference of six bytes.
+ */
 function wider({ maxFrameBytes, maxDepth, maxAttributes, maxNameBytes, maxChildren }: FramerLimits): FramerLimits {
   return {
-    maxFrameBytes: 4 * maxFrameBytes,
+    maxFrameBytes: 16 * maxFrameBytes,
     maxDepth: maxDepth + 8,
     maxAttributes: 2 * maxAttributes,
     maxNameBytes,

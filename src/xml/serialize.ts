@@ -30,17 +30,25 @@ const NOTHING: Readonly<Record<string, string>> = {};
  * About how long `serialize` would write an element, in characters; what must be escaped is not counted. A namespace that
  * a prefix bound once is written in full wherever it begins, so that a stanza can grow a hundredfold.
  *
+ * Shape   `Infinity` for an element with so many prefixes in force at one place that it might not be read in another stream,
+ *         whose header declares some as well. `prefixes`: how many there are around it.
  * Cost    one pass, nothing is copied.
  */
-export function writtenLength({ name, attrs, children }: Element): number {
+export function writtenLength({ name, attrs, children }: Element, prefixes = 0): number {
   let length = 2 * name.length + 5;
+  let inForce = prefixes;
   for (const attribute in attrs) {
     const value: unknown = attrs[attribute];
     length += attribute.length + 4 + (typeof value === "string" ? value.length : 0);
+    if (attribute.startsWith("xmlns:")) inForce++;
   }
-  for (const child of children) length += typeof child === "string" ? child.length : writtenLength(child);
+  if (inForce > MAX_PREFIXES_WRITTEN) return Infinity;
+  for (const child of children) length += typeof child === "string" ? child.length : writtenLength(child, inForce);
   return length;
 }
+
+/** Half of what the framer reads. */
+const MAX_PREFIXES_WRITTEN = 64;
 
 function write(element: Element, namespace: string | undefined, replaced: Readonly<Record<string, string>>): string {
   const { name, attrs, children } = element;
