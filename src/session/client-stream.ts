@@ -32,7 +32,7 @@ export class ClientStream implements SessionOwner {
   readonly #context: ClientStreamContext;
   #state: NegotiationState = "open";
   readonly #binding = new BindingWatch();
-  readonly #refusals = new Refusals();
+  readonly #refusals: Refusals;
   #session: ClientSession | undefined;
   /** What stream management needs (XEP-0198); made with its first element, since most streams are idle without. */
   #manager: StreamManager | undefined;
@@ -49,6 +49,7 @@ export class ClientStream implements SessionOwner {
   constructor(context: ClientStreamContext) {
     this.#context = context;
     this.#lang = context.lang;
+    this.#refusals = new Refusals(context);
     this.number = context.hub.nextStreamNumber();
   }
 
@@ -96,6 +97,7 @@ export class ClientStream implements SessionOwner {
 
   /** What had to wait until no framer is at work. */
   afterBytes(): void {
+    this.#refusals.afterBytes();
     if (!this.#mayRelease && !this.#hasServerEnded) return;
     this.#mayRelease = false;
     this.#context.performer.resume("client");
@@ -158,6 +160,7 @@ export class ClientStream implements SessionOwner {
       up,
       down,
       stream: this,
+      refusals: this.#refusals,
       get session() {
         return session();
       },
@@ -211,15 +214,13 @@ export class ClientStream implements SessionOwner {
       this.#breach("client", "unknown-nonza");
       return false;
     }
-    const verdict = this.#refusals.judge({ namespace, name, mechanism: attributes.get("mechanism") }, this.#context);
+    const verdict = this.#refusals.judge({ namespace, name, mechanism: attributes.get("mechanism") });
     if (verdict !== "passes") {
       if (verdict !== "answered") this.#breach("client", verdict);
       return false;
     }
-    if (isManagementNamespace(namespace)) {
-      const element = () => parseElement(bytes, start, end, up.framer.scope);
-      return this.#managed().fromClient(name, namespace, element);
-    }
+    if (isManagementNamespace(namespace))
+      return this.#managed().fromClient(name, namespace, () => parseElement(bytes, start, end, up.framer.scope));
     const event = clientEvent(namespace, name);
     if (event !== undefined) this.#step(event);
     return event !== "sasl2-authenticate" || this.#authenticate(bytes, start, end);
@@ -319,8 +320,7 @@ export class ClientStream implements SessionOwner {
   }
 
   #answerToUnbound(bytes: Buffer, start: number, end: number): void {
-    const { scope } = this.#context.down.framer;
-    const answer = this.#binding.answer(this.#state, { bytes, start, end, scope });
+    const answer = this.#binding.answer(this.#state, { bytes, start, end, scope: this.#context.down.framer.scope });
     if (answer === undefined) return;
     this.#step(answer.event);
     if (answer.event !== "bind-result" || this.#state !== "bound") return;

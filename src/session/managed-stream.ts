@@ -3,6 +3,7 @@ import type { ClientStream } from "./client-stream.js";
 import type { LinkFaultCode } from "./faults.js";
 import type { Hub } from "./hub.js";
 import type { Pump } from "./pump.js";
+import type { Refusals } from "./refusals.js";
 
 /** What stream management needs of the stream that it belongs to. */
 export interface ManagedStream {
@@ -17,6 +18,8 @@ export interface ManagedStream {
   readonly stream: ClientStream;
   /** The server has resumed an earlier stream, whose session goes on here. */
   adopt(session: ClientSession): void;
+  /** Answers what the server is not to hear of. */
+  readonly refusals: Refusals;
   /** Looks at nothing more of the client's until `release`. */
   hold(): void;
   release(): void;

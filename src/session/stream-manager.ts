@@ -274,7 +274,7 @@ export class StreamManager {
   }
 
   #refuse(namespace: ManagementNamespace, condition: ResumptionFailure): boolean {
-    this.#stream.down.inject(Buffer.from(serialize(failedElement(namespace, condition), NS.client)));
+    this.#stream.refusals.send(Buffer.from(serialize(failedElement(namespace, condition), NS.client)));
     return false;
   }
 

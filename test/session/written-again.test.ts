@@ -87,3 +87,52 @@ describe("what one stream holds can be written into another one, or is refused",
     expect(world.outcomes).toEqual(["result"]);
   });
 });
+
+describe("an answer of ours stands within the client's stream (RFC 6120 §4.2)", () => {
+  const header =
+    "<stream:stream xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' to='capulet.lit'>";
+  const failed = /^<stream:features\/>.*<(?:failure|failed) /;
+
+  test.each([
+    "<compress xmlns='http://jabber.org/protocol/compress'><method>zlib</method></compress>",
+    "<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='EXTERNAL'/>",
+    `<resume xmlns='${NS.sm3}' previd='unknown' h='0'/>`,
+  ])("the answer to %s follows the header, even if the client did not wait for that (XEP-0305)", (early) => {
+    const link = new World([domain([rule(NAMESPACE)])]).client();
+    link.client(header + early).connected();
+    expect(link.take("client")).toBe("");
+    link.server(`${SERVER_HEADER}<stream:features/>`);
+    const text = link.take("client");
+    expect(text.slice(SERVER_HEADER.length)).toMatch(failed);
+    const behind = text.slice(SERVER_HEADER.length);
+    expect(messages(behind)).toBe(2);
+  });
+
+  test("the one behind a login follows the header of the new stream", () => {
+    const link = new World([domain([rule(NAMESPACE)])]).client();
+    link.client(header).connected();
+    link.server(`${SERVER_HEADER}<stream:features/>`);
+    link.client(`${AUTH}${header}<resume xmlns='${NS.sm3}' previd='unknown' h='0'/>`);
+    link.server(SUCCESS);
+    link.forget();
+    link.server(`${SERVER_HEADER}<stream:features/>`);
+    expect(link.take("client").slice(SERVER_HEADER.length)).toMatch(failed);
+  });
+
+  test("nothing is answered behind its end", () => {
+    const link = new World([domain([rule(NAMESPACE)])]).client();
+    link.client(header).connected();
+    link.server(`${SERVER_HEADER}<stream:features/></stream:stream>`);
+    link.forget();
+    link.client("<compress xmlns='http://jabber.org/protocol/compress'><method>zlib</method></compress>");
+    expect(link.take("client")).toBe("");
+  });
+
+  test("who sends on and on before there is a header is not answered for ever", () => {
+    const link = new World([domain([rule(NAMESPACE)])]).client();
+    link.client(header).connected();
+    link.client(`<resume xmlns='${NS.sm3}' previd='unknown' h='0'/>`.repeat(6));
+    expect(link.faults).toEqual(["too-many-refusals"]);
+    expect(link.endReason).toBe("protocol_fault");
+  });
+});
