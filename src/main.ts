@@ -12,7 +12,7 @@ import {
   type ListeningAddress,
 } from "./listen/index.js";
 import { ClientModeMetrics, DelegationMetrics, declareLog, declareProcess, Families } from "./metrics/index.js";
-import { Links, RelayMetrics, Turns, type CountingMachine } from "./relay/index.js";
+import { Links, RelayMetrics, Turns, type CountingMachine, type DrainProgress } from "./relay/index.js";
 import { Hub, type Performer } from "./session/index.js";
 import { Grants } from "./main/grants.js";
 import { Administration } from "./main/administration.js";
@@ -200,7 +200,20 @@ export class StreamProxy {
     this.#reloads.failed();
   }
 
-  /** Listeners stop, links end in an orderly way within the shutdown deadline, then everything is closed. */
+  /** How far the end is; undefined before it began. */
+  get progress(): DrainProgress | undefined {
+    return this.#state === "serving" || this.#state === "starting" ? undefined : this.#links.progress;
+  }
+
+  /** Delegated requests that are being answered. */
+  get pendingRequests(): number {
+    return this.#hub.stats.pending;
+  }
+
+  /**
+   * Drains: listeners stop at once, clients are told as `drain` of the configuration says, then components; whoever is
+   * left at the shutdown deadline is cut, and everything is closed. Safe to repeat; resolves when it is done.
+   */
   close(): Promise<void> {
     if (this.#state !== "closed") this.#state = "draining";
     // At once, so that who is told of the end finds the ports closed; a reload that is under way is closed after it.
@@ -254,7 +267,8 @@ export class StreamProxy {
     if (this.#state === "closed") return;
     this.#state = "draining";
     this.#listeners.close();
-    const { forced } = await this.#links.shutdown(this.#config.timeouts.shutdownMs);
+    const { timeouts, drain } = this.#config;
+    const { forced } = await this.#links.drain({ ...drain, deadlineMs: timeouts.shutdownMs });
     if (forced > 0) this.#log.warn({ event: "forced", connections: forced }, "the shutdown deadline passed");
     this.#world.close();
     await this.#grants.close();
@@ -266,7 +280,9 @@ export class StreamProxy {
   #openMachine(settings: ListenerSettings, performer: Performer): CountingMachine {
     if (settings.kind === "component") return this.#hub.openComponentLink(performer);
     // Where a stream inside WebSocket begins, TLS has ended: here, or in front.
-    return this.#hub.openClientLink(performer, { tls: settings.kind === "c2s" ? settings.tls : "none" });
+    if (settings.kind === "websocket")
+      return this.#hub.openClientLink(performer, { tls: "none", carrier: "websocket" });
+    return this.#hub.openClientLink(performer, { tls: settings.tls });
   }
 
   #observe(): Observatory {
@@ -291,7 +307,7 @@ export class StreamProxy {
     return {
       close: (connection) => {
         const link = this.#links.find(connection);
-        link?.shutdown();
+        link?.shutdown({ condition: "system-shutdown" });
         return link !== undefined;
       },
       drain: () => {
@@ -317,6 +333,19 @@ export class StreamProxy {
     this.#families.gauge(
       { name: "caesura_draining", help: "Whether the proxy is being stopped", labels: [] },
       (sample) => sample(this.#state === "draining" ? 1 : 0),
+    );
+    this.#families.gauge(
+      {
+        name: "caesura_drain_links_left",
+        help: "While draining: links that have not ended yet; clients that were not told yet, that were told, and who serves others",
+        labels: ["kind"],
+      },
+      (sample) => {
+        const { clients, untold, serving } = this.progress ?? { clients: 0, untold: 0, serving: 0 };
+        sample(untold, "client_untold");
+        sample(clients - untold, "client_told");
+        sample(serving, "serving");
+      },
     );
     this.#families.gauge(
       {

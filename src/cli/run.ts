@@ -4,6 +4,7 @@ import { createLogger, flushLog, standardOutput, type LogDestination, type Logge
 import type { ReloadOutcome } from "../admin/index.js";
 import { StoreError } from "../store/index.js";
 import { startProxy, type ProcessControls, type StreamProxy } from "../main.js";
+import { reportDrain } from "./drain-report.js";
 import { formatProblems, sourceText, summarise } from "./report.js";
 import { ServiceManager } from "./service-manager.js";
 import { exitCode, type Terminal } from "./terminal.js";
@@ -17,7 +18,7 @@ export interface RunOptions {
  * `caesura run`: serves until a signal says otherwise. JSON log on standard output.
  *
  * SIGHUP          reads the configuration again; a bad file changes nothing.
- * SIGTERM, SIGINT drain; a second one ends the process at once.
+ * SIGTERM, SIGINT drain, as whoever calls `close` of the proxy does; a second one ends the process at once.
  *
  * Returns the exit code: 0 clean, 1 failure, 2 configuration.
  */
@@ -133,7 +134,12 @@ async function drain({ log, proxy, manager, config }: Running, cause: object): P
   const closed = proxy.close();
   log.info({ event: "draining", ...cause, connections: proxy.connections }, "draining");
   const { shutdownMs, drainMs } = config.timeouts;
-  await Promise.all([closed, manager.stopping(shutdownMs + drainMs + lastStepsMs)]);
+  const reporting = reportDrain(proxy, log, manager);
+  try {
+    await Promise.all([closed, manager.stopping(shutdownMs + drainMs + lastStepsMs)]);
+  } finally {
+    reporting.stop();
+  }
   // What the end of many connections has filled is emptied first, so that the last line finds room.
   await flushLog(log);
   log.info({ event: "stopped" }, "stopped");

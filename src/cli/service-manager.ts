@@ -38,6 +38,11 @@ export class ServiceManager {
     return this.#tell("RELOADING=1", `MONOTONIC_USEC=${process.hrtime.bigint() / 1000n}`);
   }
 
+  /** Nothing but what `systemctl status` shows has changed. */
+  status(status: string): Promise<void> {
+    return this.#tell(`STATUS=${oneLine(status)}`);
+  }
+
   /** The service ends, within `deadlineMs`: however short the unit's `TimeoutStopSec=` is, so long it waits. */
   stopping(deadlineMs: number): Promise<void> {
     return this.#tell("STOPPING=1", "STATUS=draining", `EXTEND_TIMEOUT_USEC=${deadlineMs * 1000}`);

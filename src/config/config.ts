@@ -19,6 +19,7 @@ export interface Config {
   readonly metrics: AddressConfig | undefined;
   readonly limits: LimitsConfig;
   readonly timeouts: TimeoutsConfig;
+  readonly drain: DrainConfig;
   readonly streamManagement: StreamManagementConfig;
   readonly log: LogConfig;
   /** `undefined`: nothing is kept across restarts. */
@@ -221,6 +222,15 @@ export interface StreamManagementConfig {
   /** How long a lost stream can be resumed when the server does not say, and how much longer it is kept here. */
   readonly resumptionMs: number;
   readonly graceMs: number;
+}
+
+/** How the links end when the proxy stops. */
+export interface DrainConfig {
+  /** Over how long clients are told. */
+  readonly spreadMs: number;
+  /** What they are told; `host` as RFC 6120 §4.9.3.19 wants it. */
+  readonly farewell:
+    { readonly condition: "system-shutdown" } | { readonly condition: "see-other-host"; readonly host: string };
 }
 
 export interface LogConfig {

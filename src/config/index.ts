@@ -16,6 +16,7 @@ export type {
   Config,
   DelegationConfig,
   DomainConfig,
+  DrainConfig,
   LimitsConfig,
   ListenerConfig,
   NetworkConfig,

@@ -4,6 +4,7 @@ import { proveStore } from "./client-mode.js";
 import type { Config } from "./config.js";
 import { ConfigDocument } from "./document.js";
 import { proveDomains } from "./domains.js";
+import { proveDrain } from "./drain.js";
 import { isWorldWritable, readTextFile } from "./files.js";
 import type { ReadResult } from "./files.js";
 import { complainAboutIssues } from "./issues.js";
@@ -99,11 +100,13 @@ export function parseConfig(
   const store = proveStore(document, ["store"], fields["store"], fields["domains"], dirname(resolve(file)));
   const limits = proveLimits(document, fields["limits"]);
   const timeouts = proved(timeoutsSchema, fields["timeouts"] ?? {});
+  const drain = proveDrain(document, fields["drain"], timeouts);
   const streamManagement = proveStreamManagement(document, fields["streamManagement"], limits);
   const log = proved(logSchema, fields["log"] ?? {});
 
   const problems = document.problems;
-  const isWhole = limits !== undefined && timeouts !== undefined && streamManagement !== undefined && log !== undefined;
+  const isLimited = limits !== undefined && timeouts !== undefined && streamManagement !== undefined;
+  const isWhole = isLimited && drain !== undefined && log !== undefined;
   if (document.hasErrors || !isWhole) return { ok: false, problems };
   const config: Config = {
     file: resolve(file),
@@ -122,6 +125,7 @@ export function parseConfig(
       idleMs: timeouts.idle,
       shutdownMs: timeouts.shutdown,
     },
+    drain,
     streamManagement,
     log,
     store,

@@ -3,6 +3,7 @@ import { adminSchema, metricsSchema } from "./admin-schema.js";
 import { storeSchema } from "./client-mode-schema.js";
 import { logLevels } from "./config.js";
 import { domainsSchema } from "./domain-schema.js";
+import { drainSchema } from "./drain.js";
 import { streamManagementSchema } from "./stream-management.js";
 import { about, count, duration, host, listeningPort, size } from "./values.js";
 
@@ -295,6 +296,10 @@ export const configSchema = z.strictObject({
   timeouts: about(timeoutsSchema.prefault({}), {
     about: "Deadlines of every wait.",
     example: { authentication: "60s" },
+  }),
+  drain: about(drainSchema.prefault({}), {
+    about: "How clients are told when the proxy stops; `timeouts.shutdown` says how long that may take.",
+    example: { spread: "20s" },
   }),
   streamManagement: about(streamManagementSchema.prefault({}), {
     about:

@@ -256,6 +256,7 @@ function origin(parts: ListenerParts, settings: ListenerSettings, counters: List
     counters,
     tlsOptions: (domain) => (tls === "none" ? undefined : parts.certificates.tlsOptions(domain)),
     openMachine: (performer) => parts.openMachine(settings, performer),
+    ended: (link) => parts.links.ended(link),
     gone: (link) => {
       parts.admission.leave(link.remoteAddress);
       parts.links.remove(link);

@@ -7,9 +7,11 @@
  * 4. What one event writes leaves in one write.
  * 5. No protocol knowledge: the machine decides, the link performs, in order.
  */
-export { Link, type CountingMachine, type LinkOrigin, type LinkSurroundings, type LinkTimeouts } from "./link.js";
+export { Link, type CountingMachine, type LinkOrigin, type LinkSurroundings } from "./link.js";
 export type { LinkView } from "./link-view.js";
 export type { Carrier, SocketEvents } from "./leg-socket.js";
+export type { DrainableLink, DrainPlan, DrainProgress } from "./drain.js";
+export type { LinkTimeouts } from "./link-timeouts.js";
 export { Links } from "./links.js";
 export {
   endsOfOpened,

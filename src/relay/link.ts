@@ -2,6 +2,7 @@ import type { TLSSocketOptions } from "node:tls";
 import type { Logger } from "pino";
 import type {
   CloseReason,
+  Farewell,
   LegClosed,
   LegName,
   LinkEvent,
@@ -13,8 +14,10 @@ import { faultEvent } from "../session/index.js";
 import type { MessageFault } from "../stream/index.js";
 import type { XmlFault } from "../xml/index.js";
 import { streamErrorConditions } from "../xmpp/index.js";
+import { lengths, type LinkTimeouts } from "./link-timeouts.js";
 import { linkView, type LinkView } from "./link-view.js";
 import { nearLeg, type CountedLink, type FrameCounts, type ListenerCounters, type RelayMetrics } from "./counters.js";
+import type { DrainableLink } from "./drain.js";
 import type { LegOwner } from "./leg-owner.js";
 import type { LegSocket } from "./leg-socket.js";
 import { Leg } from "./leg.js";
@@ -40,17 +43,6 @@ export interface LinkSurroundings {
   upstream(kind: "c2s" | "component", domain: string): Upstream | undefined;
 }
 
-/** How long each timer of a link is, in milliseconds; 0 means for ever. */
-export interface LinkTimeouts {
-  readonly tlsMs: number;
-  readonly headerMs: number;
-  readonly connectMs: number;
-  readonly authenticationMs: number;
-  /** Also how long a peer may accept nothing. */
-  readonly drainMs: number;
-  readonly idleMs: number;
-}
-
 /** What the links of one listener share. */
 export interface LinkOrigin {
   readonly kind: "c2s" | "component";
@@ -59,6 +51,8 @@ export interface LinkOrigin {
   /** Certificates of now, for a client that has named `domain`; undefined on a listener without TLS. */
   tlsOptions(domain: string | undefined): TLSSocketOptions | undefined;
   openMachine(performer: Performer): CountingMachine;
+  /** Called once, when the streams of a link are over. Its legs go by themselves. */
+  ended(link: Link): void;
   /** Called once, when both legs of a link are gone. */
   gone(link: Link): void;
 }
@@ -67,7 +61,7 @@ export interface LinkOrigin {
  * The performer of one link: two legs, six timers, one machine. It holds no protocol knowledge and owns every socket and
  * every timer of the link; when `origin.gone` is called nothing of it is left.
  */
-export class Link implements Performer, LegOwner, CountedLink {
+export class Link implements Performer, LegOwner, CountedLink, DrainableLink {
   readonly id: string;
   readonly origin: LinkOrigin;
   /** Where the client is: as a trusted proxy said, else as the socket has it. */
@@ -127,11 +121,20 @@ export class Link implements Performer, LegOwner, CountedLink {
     return (side === "near" ? this.#near : this.#server)?.queuedBytes ?? 0;
   }
 
+  get servesOthers(): boolean {
+    return this.#machine.servesOthers;
+  }
+
   /** Asks the machine to end in an orderly way. */
-  shutdown(): void {
+  shutdown(farewell: Farewell): void {
     this.#surroundings.turns.begin(this);
-    this.#machine.shutdown();
+    this.#machine.shutdown(farewell);
     this.#surroundings.turns.end();
+  }
+
+  /** Nothing that is pending is waited for any more. */
+  hurry(): void {
+    this.expired("drain");
   }
 
   /** What the client sent cannot be made a stream; only over WebSocket. */
@@ -359,6 +362,7 @@ export class Link implements Performer, LegOwner, CountedLink {
     logLinkEvent(this.#surroundings.log, this, { kind: "ended", reason });
     this.#near.close();
     this.#server?.close();
+    this.origin.ended(this);
   }
 
   #leg(name: LegName): Leg | undefined {
@@ -374,15 +378,6 @@ export class Link implements Performer, LegOwner, CountedLink {
 function knownCondition(condition: string): string {
   return streamErrorConditions.some((one) => one === condition) ? condition : "other";
 }
-
-const lengths = {
-  tls: "tlsMs",
-  header: "headerMs",
-  connect: "connectMs",
-  authentication: "authenticationMs",
-  drain: "drainMs",
-  idle: "idleMs",
-} as const satisfies Readonly<Record<LinkTimer, keyof LinkTimeouts>>;
 
 function expire(link: Link, timer: LinkTimer): void {
   link.expired(timer);

@@ -1,47 +1,56 @@
+import { Drain, type DrainableLink, type DrainPlan, type DrainProgress } from "./drain.js";
 import type { Link } from "./link.js";
 
-/** Every link of the proxy that still owns a socket. */
-export class Links {
-  readonly #live = new Set<Link>();
-  #whenEmpty: (() => void)[] = [];
+/** All links that own a socket, for the orderly end. */
+export class Links<Member extends DrainableLink = Link> {
+  readonly #live = new Set<Member>();
+  #drain: Drain<Member> | undefined;
+  readonly #whenEmpty: (() => void)[] = [];
 
   get size(): number {
     return this.#live.size;
   }
 
   /** In the order in which they were opened. */
-  all(): Iterable<Link> {
+  all(): Iterable<Member> {
     return this.#live;
   }
 
   /** The link with this connection id. */
-  find(id: string): Link | undefined {
+  find(id: string): Member | undefined {
     for (const link of this.#live) if (link.id === id) return link;
     return undefined;
   }
 
-  add(link: Link): void {
-    this.#live.add(link);
+  /** How far the drain is; undefined before. */
+  get progress(): DrainProgress | undefined {
+    return this.#drain?.progress;
   }
 
-  remove(link: Link): void {
+  add(link: Member): void {
+    this.#live.add(link);
+    this.#drain?.add(link);
+  }
+
+  /** Both streams of a link are over; its sockets may need a little longer. */
+  ended(link: Member): void {
+    this.#drain?.ended(link);
+  }
+
+  remove(link: Member): void {
     this.#live.delete(link);
+    this.#drain?.ended(link);
     if (this.#live.size > 0) return;
     for (const tell of this.#whenEmpty.splice(0)) tell();
   }
 
-  /** Asks every link to end in an orderly way; resolves when none is left, by force once `deadlineMs` has passed. */
-  async shutdown(deadlineMs: number): Promise<{ readonly forced: number }> {
-    for (const link of this.#live) link.shutdown();
-    if (this.#live.size === 0) return { forced: 0 };
-    const empty = new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
-    let forced = 0;
-    const deadline = setTimeout(() => {
-      forced = this.#live.size;
-      for (const link of this.#live) link.destroy();
-    }, deadlineMs);
-    await empty;
-    clearTimeout(deadline);
-    return { forced };
+  /** Asks the links to end in an orderly way, as planned; resolves when none is left. Once only. */
+  async drain(plan: DrainPlan): Promise<{ readonly forced: number }> {
+    const drain = new Drain(this.#live, plan);
+    this.#drain = drain;
+    drain.begin();
+    if (this.#live.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
+    drain.stop();
+    return { forced: drain.forced };
   }
 }

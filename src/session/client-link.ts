@@ -12,10 +12,9 @@ import type { StreamErrorCondition } from "../xmpp/index.js";
 import { normaliseDomain, NS } from "../xmpp/index.js";
 import { ClientStream } from "./client-stream.js";
 import type { Domain } from "./domain.js";
-import type { LinkFaultCode } from "./faults.js";
-import { faultEvent, LINK_FAULTS } from "./faults.js";
+import { faultEvent, LINK_FAULTS, type LinkFaultCode } from "./faults.js";
 import type { Hub, LinkStats } from "./hub.js";
-import type { CloseReason, LegClosed, LegName, LinkMachine, LinkTimer, Performer } from "./performer.js";
+import type { CloseReason, Farewell, LegClosed, LegName, LinkMachine, LinkTimer, Performer } from "./performer.js";
 import { Pump } from "./pump.js";
 import { ServerTls } from "./server-tls.js";
 import { Teardown } from "./teardown.js";
@@ -31,9 +30,17 @@ import { Teardown } from "./teardown.js";
  */
 type Phase = "plain" | "securing" | "opening" | "connecting" | "server-tls" | "open";
 
+/** How clients come in. */
+export interface ClientDoor {
+  readonly tls: "starttls" | "direct" | "none";
+  /** Absent: TCP, with or without TLS. */
+  readonly carrier?: "tcp" | "websocket";
+}
+
 /** A c2s link: the client leg, the server leg, and what couples them. */
 export class ClientLink implements LinkMachine, LinkStats {
   readonly #hub: Hub;
+  readonly #carrier: "tcp" | "websocket";
   readonly #performer: Performer;
   readonly #up: Pump;
   readonly #down: Pump;
@@ -50,10 +57,12 @@ export class ClientLink implements LinkMachine, LinkStats {
   #serverTls: ServerTls | undefined;
   #stream: ClientStream | undefined;
   #clientFinished = false;
-  #isShuttingDown = false;
+  /** Set while the link is drained. */
+  #farewell: Farewell | undefined;
 
-  constructor(hub: Hub, performer: Performer, tls: "starttls" | "direct" | "none") {
+  constructor(hub: Hub, performer: Performer, { tls, carrier = "tcp" }: ClientDoor) {
     this.#hub = hub;
+    this.#carrier = carrier;
     this.#performer = performer;
     this.#up = new Pump(
       { from: "client", to: "server" },
@@ -76,6 +85,10 @@ export class ClientLink implements LinkMachine, LinkStats {
 
   get frames(): LinkStats["frames"] {
     return { up: this.#up.counts, down: this.#down.counts };
+  }
+
+  get servesOthers(): boolean {
+    return this.#stream?.session?.isEntity === true;
   }
 
   bytes(leg: LegName, chunk: Buffer): void {
@@ -154,10 +167,10 @@ export class ClientLink implements LinkMachine, LinkStats {
         break;
       case "idle":
         // The server hears nothing, as when a client is lost (protocol.md R13).
-        this.#teardown.leave("connection-timeout", "timeout", this.#ownHeader());
+        this.#teardown.leave("connection-timeout", "timeout", { header: this.#ownHeader() });
         break;
       case "drain":
-        if (this.#isShuttingDown) this.#leave();
+        if (this.#farewell !== undefined) this.#leave();
         else this.#teardown.end(this.#teardown.isClean ? "clean" : "timeout");
         break;
       default:
@@ -166,10 +179,10 @@ export class ClientLink implements LinkMachine, LinkStats {
   }
 
   /** Waits for the answers that are pending, then takes leave of the client; the server may keep the session. */
-  shutdown(): void {
+  shutdown(farewell: Farewell): void {
     if (this.#teardown.hasEnded) return;
-    this.#isShuttingDown = true;
-    if (this.#stream?.isBusy === true) this.#performer.setTimer("drain");
+    this.#farewell = farewell;
+    if (this.#stream?.session?.isBusy === true) this.#performer.setTimer("drain");
     else this.#leave();
   }
 
@@ -328,23 +341,29 @@ export class ClientLink implements LinkMachine, LinkStats {
 
   /** No request is pending and nothing is held any more. */
   whenSettled(): void {
-    if (this.#isShuttingDown) this.#leave();
+    if (this.#farewell !== undefined) this.#leave();
     else if (this.#clientFinished) this.#passClientFinish();
   }
 
   /** A client's FIN goes on when everything before it went on. */
   #passClientFinish(): void {
-    if (this.#teardown.hasEnded || this.#stream?.isHoldingBack === true || this.#up.hasUnread) return;
+    if (this.#teardown.hasEnded || this.#stream?.session?.isHolding === true || this.#up.hasUnread) return;
     this.#clientFinished = false;
     this.#teardown.finished("client");
   }
 
   #leave(): void {
-    this.#teardown.leave("system-shutdown", "shutdown", this.#ownHeader());
+    const farewell = this.#farewell;
+    const header = this.#ownHeader();
+    // RFC 6120 §4.9.3.19: before TLS nobody is sent elsewhere. An address is no place for a WebSocket (RFC 7395 §3.6.1).
+    const isSecured = this.#phase !== "plain" && this.#phase !== "securing";
+    if (farewell?.condition === "see-other-host" && isSecured && this.#carrier === "tcp")
+      this.#teardown.leave("see-other-host", "shutdown", { header, text: farewell.host });
+    else this.#teardown.leave("system-shutdown", "shutdown", { header });
   }
 
   #serverUnreachable(): void {
-    this.#teardown.leave("remote-connection-failed", "server_unreachable", this.#ownHeader());
+    this.#teardown.leave("remote-connection-failed", "server_unreachable", { header: this.#ownHeader() });
   }
 
   #breach(code: LinkFaultCode): void {

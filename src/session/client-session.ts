@@ -5,28 +5,22 @@ import { FrameKind, parseElement, readHead } from "../xml/index.js";
 import type { Jid } from "../xmpp/index.js";
 import { NS } from "../xmpp/index.js";
 import { answersDiscovery } from "./answered-here.js";
-import type { AskingParty } from "./asking-first.js";
-import { delegate } from "./asking-first.js";
-import type { GrantParty } from "./client-mode-requests.js";
-import { takesClientModeIq, takesGrantAnswer } from "./client-mode-requests.js";
+import { delegate, type AskingParty } from "./asking-first.js";
+import { takesClientModeIq, takesGrantAnswer, type GrantParty } from "./client-mode-requests.js";
 import type { ClientStream } from "./client-stream.js";
 import type { Delegation } from "./delegations.js";
 import type { Domain } from "./domain.js";
 import { stanzaBytes, stanzaError } from "./errors.js";
 import type { RequestFaultCode } from "./faults.js";
-import type { ServedSession } from "./from-server.js";
-import { passesToClient } from "./from-server.js";
-import type { HeldFrame } from "./held-frames.js";
-import { HeldFrames } from "./held-frames.js";
+import { passesToClient, type ServedSession } from "./from-server.js";
+import { HeldFrames, type HeldFrame } from "./held-frames.js";
 import type { Hub } from "./hub.js";
 import type { SessionView } from "./views.js";
 import { Outlet } from "./outlet.js";
 import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
-import type { DelegatedRequest, Requester } from "./requests.js";
-import { describeRequest, resultFor } from "./requests.js";
-import type { Fence } from "./questions.js";
-import { Questions } from "./questions.js";
+import { describeRequest, resultFor, type DelegatedRequest, type Requester } from "./requests.js";
+import { Questions, type Fence } from "./questions.js";
 import { ToComponents } from "./to-components.js";
 import type { UserEntity } from "./user-entity.js";
 
@@ -100,6 +94,12 @@ export class ClientSession implements Requester, AskingParty, ServedSession, Gra
     return this.#server;
   }
 
+  /** Its user manages namespaces for others. */
+  get isEntity(): boolean {
+    return this.#entity !== undefined;
+  }
+
+  /** Something of the client's was not sent on yet. */
   get isHolding(): boolean {
     return this.#held !== undefined && !this.#held.isEmpty;
   }

@@ -57,13 +57,9 @@ export class ClientStream implements SessionOwner {
     return this.#isLeftAlone;
   }
 
-  get isBusy(): boolean {
-    return this.#session?.isBusy === true;
-  }
-
-  /** Something of the client's was not sent on yet. */
-  get isHoldingBack(): boolean {
-    return this.#session?.isHolding === true;
+  /** Once a resource is bound, until the stream has no more to do with it. */
+  get session(): ClientSession | undefined {
+    return this.#session;
   }
 
   fromClient(kind: FrameKind, bytes: Buffer, start: number, end: number): boolean {

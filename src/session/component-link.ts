@@ -48,6 +48,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
   #isRelayed = true;
   #session: ComponentSession | undefined;
   #isShuttingDown = false;
+  readonly servesOthers = true;
 
   constructor(hub: Hub, performer: Performer) {
     this.#hub = hub;
@@ -322,11 +323,11 @@ export class ComponentLink implements LinkMachine, LinkStats {
   }
 
   #leave(): void {
-    this.#teardown.leave("system-shutdown", "shutdown", this.#ownHeader());
+    this.#teardown.leave("system-shutdown", "shutdown", { header: this.#ownHeader() });
   }
 
   #serverUnreachable(): void {
-    this.#teardown.leave("remote-connection-failed", "server_unreachable", this.#ownHeader());
+    this.#teardown.leave("remote-connection-failed", "server_unreachable", { header: this.#ownHeader() });
   }
 
   #breach(leg: "component" | "server", code: LinkFaultCode): void {

@@ -4,7 +4,7 @@ import { writtenLength } from "../xml/index.js";
 import { Advertising } from "./advertising.js";
 import { Alarms } from "./alarms.js";
 import type { Carrier } from "./carrier.js";
-import { ClientLink } from "./client-link.js";
+import { ClientLink, type ClientDoor } from "./client-link.js";
 import { ClientModes } from "./client-modes.js";
 import { ComponentLink } from "./component-link.js";
 import type { ComponentSession } from "./component-session.js";
@@ -83,11 +83,8 @@ export class Hub {
     this.clientModes.announceChanges();
   }
 
-  openClientLink(
-    performer: Performer,
-    listener: { readonly tls: "starttls" | "direct" | "none" },
-  ): LinkMachine & LinkStats {
-    return new ClientLink(this, performer, listener.tls);
+  openClientLink(performer: Performer, door: ClientDoor): LinkMachine & LinkStats {
+    return new ClientLink(this, performer, door);
   }
 
   openComponentLink(performer: Performer): LinkMachine & LinkStats {

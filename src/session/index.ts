@@ -6,7 +6,16 @@
  * 3. What no rule selects leaves as the bytes that came; injection happens between frames only.
  * 4. Every request that was taken out of a stream is answered exactly once.
  */
-export type { CloseReason, LegClosed, LegName, LinkEvent, LinkMachine, LinkTimer, Performer } from "./performer.js";
+export type {
+  CloseReason,
+  Farewell,
+  LegClosed,
+  LegName,
+  LinkEvent,
+  LinkMachine,
+  LinkTimer,
+  Performer,
+} from "./performer.js";
 export { grantSteps } from "./hub-types.js";
 export type {
   DelegationObserver,

@@ -93,8 +93,18 @@ export interface LinkMachine {
   timerExpired(timer: LinkTimer): void;
   /** What is behind the last fault in the bytes of a leg: the head of that frame, masked (`xml/excerpt.ts`). */
   excerpt?(leg: LegName): string | undefined;
-  /** Drain: end this link in an orderly way, with a stream error `system-shutdown` where it applies. */
-  shutdown(): void;
+  /** Others depend on whoever is at the near end: a component, or a user who is a managing entity. Such links are drained last. */
+  readonly servesOthers: boolean;
+  /** Drain: end this link in an orderly way, once what is pending is answered. When `drain` expires it is not waited for any more. */
+  shutdown(farewell: Farewell): void;
 }
+
+/**
+ * What clients are told when the proxy goes; `host` is a domain or an IP address (IPv6 in brackets), with or without a port.
+ *
+ * Source  RFC 6120 §4.9.3.21, §4.9.3.19.
+ */
+export type Farewell =
+  { readonly condition: "system-shutdown" } | { readonly condition: "see-other-host"; readonly host: string };
 
 export type LegClosed = "end" | "reset" | "refused" | "tls_failed" | "slow_peer";

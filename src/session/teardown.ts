@@ -13,6 +13,12 @@ interface LegRecord {
   endSent: boolean;
 }
 
+interface ErrorParts {
+  readonly header?: Buffer | undefined;
+  readonly detail?: string | undefined;
+  readonly text?: string | undefined;
+}
+
 /**
  * How a link ends: which leg is still there, which stream is still open, and what each leg must hear last.
  *
@@ -86,7 +92,7 @@ export class Teardown {
   ): void {
     if (this.#ended) return;
     this.#beforeEnd(false);
-    this.#sendError(leg, condition, header, detail);
+    this.#sendError(leg, condition, { header, detail });
     const opposite = leg === "server" ? this.#near : "server";
     if (opposite === "server") this.sendEnd("server");
     else this.#sendError(opposite, "internal-server-error");
@@ -95,12 +101,16 @@ export class Teardown {
 
   /**
    * Ends the link with a stream error towards the near leg and silence towards the server, which keeps the session. So do
-   * we, unless we are going as well.
+   * we, unless we are going as well. `text`: what the condition contains.
    */
-  leave(condition: StreamErrorCondition, reason: CloseReason, header?: Buffer): void {
+  leave(
+    condition: StreamErrorCondition,
+    reason: CloseReason,
+    { header, text }: { readonly header?: Buffer; readonly text?: string } = {},
+  ): void {
     if (this.#ended) return;
     this.#beforeEnd(reason !== "shutdown");
-    this.#sendError(this.#near, condition, header);
+    this.#sendError(this.#near, condition, { header, text });
     this.end(reason);
   }
 
@@ -152,7 +162,7 @@ export class Teardown {
     return leg === "server" ? "server_lost" : "client_lost";
   }
 
-  #sendError(leg: LegName, condition: StreamErrorCondition, header?: Buffer, detail = ""): void {
+  #sendError(leg: LegName, condition: StreamErrorCondition, { header, detail = "", text = "" }: ErrorParts = {}): void {
     const record = this.#leg(leg);
     if (record.endSent || record.state === "closed" || record.state === "absent") return;
     if (record.openRootName === undefined) {
@@ -161,7 +171,7 @@ export class Teardown {
       record.openRootName = OWN_ROOT_NAME;
     }
     record.endSent = true;
-    this.#performer.send(leg, streamErrorBytes(condition, record.openRootName, detail));
+    this.#performer.send(leg, streamErrorBytes(condition, record.openRootName, { detail, text }));
     this.#performer.report({ kind: "stream-error", leg, condition, ours: true });
   }
 

@@ -52,7 +52,10 @@ describe("the shape of values", () => {
   test.each([
     ["timeout: {}", `Did you mean "timeouts"?`],
     ["ca: x.crt", "That key belongs into domains.<name>.server.c2s."],
-    ["zzz: 1", "Known here: version, domains, listen, admin, metrics, limits, timeouts, streamManagement, store, log."],
+    [
+      "zzz: 1",
+      "Known here: version, domains, listen, admin, metrics, limits, timeouts, drain, streamManagement, store, log.",
+    ],
     ["log: { level: inof }", `Did you mean "info"?`],
     ["log: { level: 5 }", undefined],
   ])("%s comes with a hint", (rest, hint) => {

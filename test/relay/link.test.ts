@@ -282,8 +282,8 @@ describe("endings", () => {
   test("ends every link on shutdown, by force when the deadline passes", async () => {
     vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
     const { rig } = await bothEnds({ timeouts: { drainMs: 5000 } });
-    const over = rig.links.shutdown(1000);
-    expect(rig.machine.told).toContain("shutdown");
+    const over = rig.links.drain({ farewell: { condition: "system-shutdown" }, spreadMs: 0, deadlineMs: 1000 });
+    expect(rig.machine.told).toContain("shutdown system-shutdown");
     vi.advanceTimersByTime(1001);
     expect(await over).toEqual({ forced: 1 });
     expect(rig.link.endedBecause).toBe("shutdown");

@@ -15,7 +15,7 @@ import {
   type LinkTimeouts,
   type Upstream,
 } from "../../src/relay/index.js";
-import type { LegClosed, LegName, LinkTimer, Performer } from "../../src/session/index.js";
+import type { Farewell, LegClosed, LegName, LinkTimer, Performer } from "../../src/session/index.js";
 
 /** What a machine was told, in order: `bytes` joined by leg, everything else as one line. */
 export class ScriptedMachine implements CountingMachine {
@@ -23,6 +23,7 @@ export class ScriptedMachine implements CountingMachine {
     up: { message: 0, presence: 0, iq: 0, nonza: 0 },
     down: { message: 0, presence: 0, iq: 0, nonza: 0 },
   };
+  readonly servesOthers = false;
   readonly told: string[] = [];
   readonly received: Record<LegName, string> = { client: "", component: "", server: "" };
   readonly performer: Performer;
@@ -69,8 +70,8 @@ export class ScriptedMachine implements CountingMachine {
     this.#note(`expired ${timer}`);
   }
 
-  shutdown(): void {
-    this.#note("shutdown");
+  shutdown({ condition }: Farewell): void {
+    this.#note(`shutdown ${condition}`);
     this.performer.report({ kind: "ended", reason: "shutdown" });
   }
 
@@ -165,6 +166,7 @@ export class Rig {
         script.open?.(performer);
         return this.#machine;
       },
+      ended: (link) => this.links.ended(link),
       gone: (link) => {
         this.links.remove(link);
         this.#whenGone();

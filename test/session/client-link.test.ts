@@ -444,7 +444,7 @@ describe("the end of a link", () => {
 
   test("a drain takes leave of the client and lets the server keep the session", () => {
     const link = plainWorld().boundClient();
-    link.machine.shutdown();
+    link.machine.shutdown({ condition: "system-shutdown" });
     expect(link.take("client")).toMatch(/<system-shutdown .*<\/stream:stream>$/);
     expect(link.take("server")).toBe("");
     expect(link.endReason).toBe("shutdown");
@@ -458,7 +458,7 @@ describe("the end of a link", () => {
     link.machine.closed("server", "end");
     link.machine.finished("server");
     link.machine.timerExpired("drain");
-    link.machine.shutdown();
+    link.machine.shutdown({ condition: "system-shutdown" });
     expect(link.take("client") + link.take("server")).toBe("");
     expect(link.actions).toEqual([]);
     expect(link.events.filter(({ kind }) => kind === "ended")).toHaveLength(1);

@@ -154,7 +154,7 @@ describe("a managing entity that is a user (XEP-0355 §4)", () => {
     const juliet = user(world, JULIET);
     juliet.client(SET);
     const wrapper = nurse.take("client");
-    nurse.machine.shutdown();
+    nurse.machine.shutdown({ condition: "system-shutdown" });
     expect(nurse.take("client")).toBe("");
     nurse.client(reply(wrapper));
     expect(nurse.take("client")).toContain("system-shutdown");

@@ -115,8 +115,8 @@ export class World {
     }
   }
 
-  client(tls: "starttls" | "direct" | "none" = "none"): Link {
-    return new Link("client", (performer) => this.hub.openClientLink(performer, { tls }));
+  client(tls: "starttls" | "direct" | "none" = "none", carrier: "tcp" | "websocket" = "tcp"): Link {
+    return new Link("client", (performer) => this.hub.openClientLink(performer, { tls, carrier }));
   }
 
   component(): Link {

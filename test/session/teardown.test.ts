@@ -1,0 +1,77 @@
+import { describe, expect, test } from "vitest";
+import type { Farewell } from "../../src/session/index.js";
+import { bind, clientHeader, domain, login, NAMESPACE, rule, SERVER_HEADER, World } from "./world.js";
+
+const elsewhere: Farewell = { condition: "see-other-host", host: "[2001:db8::1]:5222" };
+const SET = `<iq type='set' id='1'><pubsub xmlns='${NAMESPACE}'><publish node='n'/></pubsub></iq>`;
+
+describe("see-other-host, when the proxy goes", () => {
+  test("names the other host, and lets the server keep the session (RFC 6120 §4.9.3.19, protocol.md R13)", () => {
+    const link = new World([domain([])]).boundClient();
+    link.machine.shutdown(elsewhere);
+    expect(link.take("client")).toMatch(
+      /<see-other-host xmlns="urn:ietf:params:xml:ns:xmpp-streams">\[2001:db8::1\]:5222<\/see-other-host><\/stream:error><\/stream:stream>$/,
+    );
+    expect(link.take("server")).toBe("");
+    expect(link.endReason).toBe("shutdown");
+  });
+
+  test("is told to a client whose TLS stands, behind a header if there was none (RFC 6120 §4.9.1.2)", () => {
+    const link = new World([domain([])]).client("direct");
+    link.machine.secured("client", "capulet.lit");
+    link.machine.shutdown(elsewhere);
+    expect(link.take("client")).toMatch(/^<\?xml .*<stream:stream .*<stream:error.*<see-other-host /);
+  });
+
+  test("is told to nobody before TLS: those hear system-shutdown (RFC 6120 §4.9.3.19)", () => {
+    const world = new World([domain([])]);
+    const silent = world.client("starttls");
+    const greeting = world.client("starttls");
+    greeting.client(clientHeader());
+    const securing = world.client("starttls");
+    securing.client(`${clientHeader()}<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>`);
+    for (const link of [silent, greeting, securing]) {
+      link.machine.shutdown(elsewhere);
+      expect(link.take("client")).toMatch(/<system-shutdown [^>]*\/><\/stream:error><\/stream:stream>$/);
+      expect(link.endReason).toBe("shutdown");
+    }
+  });
+
+  test("is not told inside WebSocket, where an address is no place to go (RFC 7395 §3.6.1)", () => {
+    const link = new World([domain([])]).client("none", "websocket");
+    link.client(clientHeader()).connected();
+    link.server(SERVER_HEADER + "<stream:features/>");
+    login(link);
+    bind(link, "juliet@capulet.lit/balcony");
+    link.forget();
+    link.machine.shutdown(elsewhere);
+    expect(link.take("client")).toContain("<system-shutdown ");
+  });
+
+  test("waits for what is pending, until it is not to be waited for any more", () => {
+    const world = new World([domain([rule(NAMESPACE)])]);
+    const entity = world.entity();
+    const juliet = world.boundClient();
+    juliet.client(SET);
+    juliet.machine.shutdown(elsewhere);
+    expect(juliet.take("client")).toBe("");
+    expect([...juliet.timers]).toContain("drain");
+    juliet.machine.timerExpired("drain");
+    expect(juliet.take("client")).toMatch(/<service-unavailable .*<see-other-host .*<\/stream:stream>$/s);
+    entity.forget();
+    entity.machine.shutdown(elsewhere);
+    expect(entity.take("component")).toContain("<system-shutdown ");
+  });
+});
+
+test("components, and users who are managing entities, serve others; nobody else does", () => {
+  const world = new World([domain([rule(NAMESPACE, { entity: "nurse@capulet.lit" })])]);
+  const nurse = world.boundClient("nurse@capulet.lit/chamber");
+  expect(nurse.machine.servesOthers).toBe(false);
+  nurse.client("<presence/>");
+  nurse.server("<presence from='nurse@capulet.lit/chamber' to='nurse@capulet.lit/chamber'/>");
+  expect(nurse.machine.servesOthers).toBe(true);
+  expect(world.boundClient().machine.servesOthers).toBe(false);
+  expect(world.client().machine.servesOthers).toBe(false);
+  expect(world.component().machine.servesOthers).toBe(true);
+});
