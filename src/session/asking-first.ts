@@ -45,6 +45,9 @@ export function delegate(hub: Hub, party: AskingParty, delegation: Delegation, w
     case "server":
       // If too many are looked at already, the server's answer stands.
       party.server?.watch(iq, (answer) => {
+        // A reload may have taken the rule away, or given it to somebody else.
+        const { rules } = domain.settings;
+        if (!rules.rulesOf(rule.entity).some(({ namespace }) => namespace === rule.namespace)) return false;
         if (conditionOfError(answer) !== "item-not-found") {
           if (answersForPubsub(answer)) hub.report({ kind: "shadowed", domain: domain.name, rule: rule.namespace });
           return false;

@@ -314,3 +314,16 @@ test("a component's user is asked about in that user's name, not in the componen
   );
   expect(irc.take("component")).toMatch(/^<iq [^>]*id="p1".*<service-unavailable/);
 });
+
+test("a request that the server was asked first is the server's when a reload has taken the rule away meanwhile", () => {
+  const world = new World([domain([special("info"), rule(NAMESPACE)])]);
+  const entity = world.entity();
+  const juliet = world.boundClient();
+  juliet.client(query(undefined));
+  world.hub.configure([domain([rule(NAMESPACE)])]);
+  entity.forget();
+  juliet.server(error("juliet@capulet.lit", "item-not-found"));
+  expect(juliet.take("client")).toBe(error("juliet@capulet.lit", "item-not-found"));
+  expect(entity.take("component")).toBe("");
+  expect([...(world.hub.stats.ruleMatches.get("capulet.lit")?.keys() ?? [])]).toEqual([NAMESPACE]);
+});
