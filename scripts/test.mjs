@@ -17,6 +17,7 @@ const peers = [
   "ejabberd",
   "jabberd2",
   "haproxy",
+  "chromium",
   "prometheus",
   "systemd",
   "shellcheck",

@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
-import { RecentFaults, Taps, type Controls, type ReloadOutcome, type Readiness } from "./admin/index.js";
+import { RecentFaults, Sampler, Taps, type Controls, type ReloadOutcome, type Readiness } from "./admin/index.js";
 import type { Config } from "./config/index.js";
 import {
   Admission,
@@ -84,6 +84,7 @@ export class StreamProxy {
   readonly #listeners: Listeners;
   readonly #faults = new RecentFaults();
   readonly #taps = new Taps();
+  readonly #sampler: Sampler;
   readonly #administration: Administration;
   #config: Config;
   #limits: ReturnType<typeof linkLimits>;
@@ -110,6 +111,7 @@ export class StreamProxy {
         this.#delegations.count(event);
         this.#clientModes.count(event);
         this.#faults.hub(event);
+        this.#sampler.hub(event);
         logHubEvent(log, event);
       },
       observer: () => this.#taps.observer,
@@ -119,6 +121,7 @@ export class StreamProxy {
     this.#process = declareProcess(this.#families, { version: packageVersion() });
     declareLog(this.#families, droppedLogLines);
     this.#metrics = new RelayMetrics(this.#families);
+    this.#sampler = new Sampler(() => this.#metrics.stanzas);
     this.#delegations = new DelegationMetrics(this.#families, () => this.#hub.stats);
     this.#clientModes = new ClientModeMetrics(
       this.#families,
@@ -155,6 +158,7 @@ export class StreamProxy {
       model: this.#observe(),
       controls: this.#controls(controls),
       taps: this.#taps,
+      sampler: this.#sampler,
       log,
       readiness: () => this.readiness,
     });
@@ -273,6 +277,7 @@ export class StreamProxy {
     this.#world.close();
     await this.#grants.close();
     await this.#administration.close();
+    this.#sampler.close();
     this.#process.stop();
     this.#state = "closed";
   }

@@ -1,4 +1,5 @@
 import type { Readiness } from "./server.js";
+import { escape } from "./status-page.js";
 
 /** The page for a person who opens the administration port in a browser. No script, nothing from elsewhere. */
 export function homePage(version: string, { ready, reasons }: Readiness): string {
@@ -9,7 +10,8 @@ export function homePage(version: string, { ready, reasons }: Readiness): string
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width">
 <title>Caesura</title>
-<style>body{font:16px/1.5 system-ui,sans-serif;max-width:38em;margin:3em auto;padding:0 1em}dt{font-weight:600}</style>
+<link rel="icon" href="data:,">
+<link rel="stylesheet" href="status.css">
 </head>
 <body>
 <h1>Caesura ${escape(version)}</h1>
@@ -20,11 +22,8 @@ export function homePage(version: string, { ready, reasons }: Readiness): string
 <dt><a href="/livez">/livez</a></dt><dd>the process runs</dd>
 <dt><a href="/readyz">/readyz</a></dt><dd>whether new clients should come here, and why not</dd>
 </dl>
+<p>What is going on in it names users. It is shown on loopback, and elsewhere with the token of <code>admin.tokenFile</code>.</p>
 </body>
 </html>
 `;
-}
-
-function escape(text: string): string {
-  return text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 }

@@ -10,6 +10,8 @@ export { AdminServer, type AdminParts, type Readiness, type Served } from "./ser
 export { accessRefusals, type AccessRefusal } from "./access.js";
 export type { ApiParts } from "./api.js";
 export type * from "./model.js";
+export { Live } from "./live.js";
+export { Sampler } from "./sampler.js";
 export { RecentFaults, type RecentFault } from "./recent-faults.js";
 export { setMode, SocketPathError } from "./socket-path.js";
 export { Taps, type TapEvent } from "./taps.js";

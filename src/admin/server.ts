@@ -5,8 +5,11 @@ import { repeatable } from "../log/index.js";
 import type { Families } from "../metrics/index.js";
 import { accessOf, type AccessRefusal } from "./access.js";
 import { answerApi, apiPrefix, type ApiParts, type Caller } from "./api.js";
+import { assetAt } from "./assets.js";
 import { homePage } from "./home-page.js";
+import type { Live } from "./live.js";
 import { listenOnPath } from "./socket-path.js";
+import { sectionsOf, statusPage } from "./status-page.js";
 
 /** Whether new clients should be sent here, and if not, why. */
 export interface Readiness {
@@ -20,6 +23,7 @@ export type Served = "metrics" | "page" | "socket";
 
 export interface AdminParts extends ApiParts {
   readonly families: Families;
+  readonly live: Pick<Live, "open">;
   readonly version: string;
   serves(): ReadonlySet<Served>;
   /** What other machines have to show for `page`. */
@@ -103,25 +107,51 @@ export class AdminServer {
     if (request.headers["content-length"] !== undefined || request.headers["transfer-encoding"] !== undefined)
       response.setHeader("connection", "close");
     request.resume();
-    const isKnown =
-      health.has(path) || (path === "/metrics" && serves.has("metrics")) || (path === "/" && serves.has("page"));
+    const asset = serves.has("page") ? assetAt(path) : undefined;
+    const isPage = (path === "/" || path === "/live") && serves.has("page");
+    const isKnown = health.has(path) || (path === "/metrics" && serves.has("metrics")) || isPage || asset !== undefined;
     if (!isKnown) return reply(request, response, 404, plain, "not found\n");
     if (request.method !== "GET" && request.method !== "HEAD") {
       response.setHeader("allow", "GET, HEAD");
       return reply(request, response, 405, plain, "method not allowed\n");
     }
+    if (asset !== undefined) return reply(request, response, 200, asset.type, asset.bytes);
     switch (path) {
+      case "/":
+        return this.#page(request, response);
+      case "/live":
+        return this.#live(request, response);
       case "/metrics":
         return reply(request, response, 200, this.#parts.families.contentType, await this.#parts.families.text());
-      case "/livez":
-        return reply(request, response, 200, json, `${JSON.stringify({ live: true })}\n`);
       case "/readyz": {
         const readiness = this.#parts.readiness();
         return reply(request, response, readiness.ready ? 200 : 503, json, `${JSON.stringify(readiness)}\n`);
       }
       default:
-        return reply(request, response, 200, html, homePage(this.#parts.version, this.#parts.readiness()));
+        return reply(request, response, 200, json, `${JSON.stringify({ live: true })}\n`);
     }
+  }
+
+  #page(request: IncomingMessage, response: ServerResponse): void {
+    const { model, version, readiness } = this.#partsNow();
+    // Other machines, where there is no token: whether it is well, and nothing about users.
+    if (accessOf(request, this.#parts.token()).kind === "refused" && this.#parts.token() === undefined)
+      return reply(request, response, 200, html, homePage(version, readiness));
+    if (this.#admit(request, response) === undefined) return;
+    reply(request, response, 200, html, statusPage(version, sectionsOf(model)));
+  }
+
+  #live(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#admit(request, response) === undefined) return;
+    for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
+    response.setHeader("content-type", "text/event-stream");
+    if (request.method === "HEAD") response.end();
+    else if (!this.#parts.live.open(response)) reply(request, response, 429, plain, "there are too many readers\n");
+  }
+
+  #partsNow(): { readonly model: AdminParts["model"]; readonly version: string; readonly readiness: Readiness } {
+    const { model, version } = this.#parts;
+    return { model, version, readiness: this.#parts.readiness() };
   }
 
   async #answerApi(request: IncomingMessage, response: ServerResponse): Promise<void> {
@@ -162,15 +192,25 @@ const plain = "text/plain; charset=utf-8";
 const json = "application/json";
 const html = "text/html; charset=utf-8";
 
-function reply(request: IncomingMessage, response: ServerResponse, status: number, type: string, body: string): void {
-  const bytes = Buffer.from(body);
-  response.writeHead(status, {
-    "content-type": type,
-    "content-length": bytes.byteLength,
-    "cache-control": "no-store",
-    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
-  });
+// What is shown here is put together from files of our own and nothing else; no page may show it in a frame.
+const securityHeaders = {
+  "cache-control": "no-store",
+  "content-security-policy":
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+  "cross-origin-resource-policy": "same-origin",
+  "x-content-type-options": "nosniff",
+  "referrer-policy": "no-referrer",
+};
+
+function reply(
+  request: IncomingMessage,
+  response: ServerResponse,
+  status: number,
+  type: string,
+  body: string | Buffer,
+): void {
+  const bytes = typeof body === "string" ? Buffer.from(body) : body;
+  response.writeHead(status, { ...securityHeaders, "content-type": type, "content-length": bytes.byteLength });
   response.end(request.method === "HEAD" ? undefined : bytes);
 }

@@ -3,11 +3,13 @@ import type { Logger } from "pino";
 import {
   accessRefusals,
   AdminServer,
+  Live,
   setMode,
   type AccessRefusal,
   type Controls,
   type ProxyModel,
   type Readiness,
+  type Sampler,
   type Served,
   type Taps,
 } from "../admin/index.js";
@@ -22,6 +24,7 @@ export interface AdministrationParts {
   readonly controls: Controls;
   readonly taps: Taps;
   readonly log: Logger;
+  readonly sampler: Sampler;
   readiness(): Readiness;
 }
 
@@ -40,11 +43,13 @@ export class Administration {
   readonly #parts: AdministrationParts;
   readonly #refused = new Tally<readonly [AccessRefusal]>();
   #open = new Map<Door, OpenDoor>();
+  readonly #live: Live;
   #config: Config | undefined;
 
   constructor(parts: AdministrationParts) {
     this.#parts = parts;
-    const { families, taps } = parts;
+    const { families, model, sampler, taps } = parts;
+    this.#live = new Live({ model, sampler, refused: (reason) => this.#refused.add(reason) });
     for (const reason of accessRefusals) this.#refused.expect(reason);
     families.counter(
       {
@@ -140,6 +145,7 @@ export class Administration {
       model,
       controls,
       taps,
+      live: this.#live,
       log,
       readiness: () => this.#parts.readiness(),
       token: () => (this.#config ?? config).admin?.token,

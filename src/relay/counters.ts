@@ -193,6 +193,16 @@ export class RelayMetrics {
       }
   }
 
+  /** Stanzas that were read on every link that there is or was. */
+  get stanzas(): number {
+    let sum = 0;
+    for (const listener of this.#listeners.values()) {
+      const { up, down } = listener.allFrames();
+      sum += up.message + up.presence + up.iq + down.message + down.presence + down.iq;
+    }
+    return sum;
+  }
+
   /** Whether the last connection to the server succeeded; undefined before the first. */
   isServerUp(domain: string, link: "c2s" | "component"): boolean | undefined {
     return this.#serverUp.get(`${link} ${domain}`)?.up;

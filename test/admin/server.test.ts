@@ -40,16 +40,21 @@ describe("the administration port", () => {
     expect(await ask("GET", "/livez")).toMatchObject({ status: 200 });
   });
 
-  test("has a page for a person, without script and without anything from elsewhere", async () => {
+  test("has a page for a person, with files of its own and nothing from elsewhere", async () => {
     const { status, headers, body } = await ask("GET", "/");
     expect(status).toBe(200);
     expect(headers["content-type"]).toBe("text/html; charset=utf-8");
-    expect(headers["content-security-policy"]).toContain("default-src 'none'");
-    expect(body).toContain("Caesura 1.2.3&lt;b&gt;");
-    expect(body).toContain("<strong>ready</strong>");
-    expect(body).not.toMatch(/<script|http:|https:/);
-    readiness = { ready: false, reasons: ["draining"] };
-    expect((await ask("GET", "/")).body).toContain("not ready: draining");
+    const policy = String(headers["content-security-policy"]);
+    expect(policy).toMatch(/^default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self';/);
+    expect(policy).not.toContain("unsafe");
+    expect(policy).toContain("frame-ancestors 'none'");
+    expect(body).toContain("1.2.3&lt;b&gt;");
+    expect(body).not.toMatch(/https?:|<script>|<style|style=|onclick/);
+    for (const [, file = ""] of body.matchAll(/(?:src|href)="([a-z]+\.[a-z]+)"/g)) {
+      const answer = await ask("GET", `/${file}`);
+      expect([answer.status, answer.headers["x-content-type-options"]]).toEqual([200, "nosniff"]);
+      expect(answer.headers["content-type"]).toMatch(file.endsWith("js") ? /^text\/javascript/ : /^text\/css/);
+    }
   });
 
   test.each(["POST", "PUT", "DELETE", "PATCH", "OPTIONS"])(

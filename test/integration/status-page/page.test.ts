@@ -1,0 +1,158 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { openPage, startBrowser } from "../../support/browser.js";
+import { cannotRun } from "../../support/peer.js";
+import { entityJid, Scene, verseIq, verseNs } from "../../support/scene.js";
+
+const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const widths = [
+  ["a phone", { width: 360, height: 740 }],
+  ["a desktop", { width: 1280, height: 900 }],
+] as const;
+const shots = process.env["CAESURA_SCREENSHOTS"];
+
+describe.skipIf(cannotRun("prosody", "openssl", "chromium"))("the status page in Chromium", () => {
+  let scene: Scene;
+  let browser: Browser;
+  let address = "";
+  const pages: Page[] = [];
+  beforeAll(async () => {
+    scene = await Scene.withProsody({
+      delegations: { [verseNs]: { jid: entityJid }, "urn:example:sonnet": { jid: entityJid } },
+    });
+    address = `http://127.0.0.1:${String(scene.caesura.ports.admin)}/`;
+    browser = await startBrowser();
+  });
+  afterEach(async () => {
+    await Promise.all(pages.splice(0).map((page) => page.close()));
+    await scene.clear();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await scene.stop();
+  });
+
+  const open = async (options: Parameters<Browser["newPage"]>[0] = {}): ReturnType<typeof openPage> => {
+    const opened = await openPage(browser, options);
+    pages.push(opened.page);
+    await opened.page.goto(address);
+    return opened;
+  };
+  const isLive = (page: Page): Promise<void> => page.locator("#live", { hasText: /^live$/ }).waitFor();
+
+  describe.each(widths)("on %s", (device, viewport) => {
+    test.each(["light", "dark"] as const)(
+      "shows everything without scrolling sideways or complaints, in %s",
+      async (colorScheme) => {
+        const entity = await scene.entity();
+        entity.answerAll();
+        const juliet = await scene.login("juliet", { transport: "starttls" });
+        const romeo = await scene.login("romeo");
+        for (let index = 0; index < 20; index++) await juliet.ask(verseIq(`w${String(index)}`));
+        romeo.send("<message to='juliet@capulet.lit'><body>but soft <!-- x --></body></message>");
+        await romeo.streamError();
+        const { page, complaints } = await open({ viewport, colorScheme });
+        await isLive(page);
+        await page.locator("[data-value=rss]", { hasText: "MiB" }).waitFor();
+        expect(await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")).toBe(true);
+        expect(await page.textContent("#health")).toContain("all is well");
+        expect(await page.textContent("#rules")).toContain(verseNs);
+        expect(await page.textContent("#sessions")).toContain("juliet@capulet.lit");
+        expect(await page.textContent("#faults")).toContain("RFC 6120 §11.1");
+        expect(await page.textContent("body")).not.toContain("but soft");
+        expect(await page.locator("canvas").count()).toBe(4);
+        if (shots !== undefined) {
+          const name = `${device.split(" ")[1] ?? ""}-${colorScheme}.png`;
+          await page.screenshot({ path: join(shots, name), fullPage: true });
+        }
+        expect(complaints).toEqual([]);
+      },
+    );
+
+    test.each(["light", "dark"] as const)(
+      "breaks no rule of accessibility that axe knows, in %s",
+      async (colorScheme) => {
+        await scene.login("juliet");
+        const { page } = await open({ viewport, colorScheme });
+        await isLive(page);
+        // Past the policy of the page, as a browser's own tools are.
+        await page.evaluate(axe);
+        const found: unknown = await page.evaluate(
+          "axe.run().then(({ violations }) => violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`))",
+        );
+        expect(found).toEqual([]);
+      },
+    );
+  });
+
+  test("changes as the proxy does, without being loaded again", async () => {
+    const { page, complaints } = await open();
+    await isLive(page);
+    expect(await page.textContent("#health")).toContain(`${entityJid} is not connected`);
+    const entity = await scene.entity();
+    entity.answerAll();
+    const juliet = await scene.login("juliet");
+    await page.locator("#health", { hasText: "all is well" }).waitFor();
+    await page.locator("#sessions", { hasText: "juliet@capulet.lit" }).waitFor();
+    await juliet.ask(verseIq("c1"));
+    await page.locator("[data-value=p95]", { hasText: "ms" }).waitFor();
+    expect(complaints).toEqual([]);
+  });
+
+  test("is tables where there are no scripts", async () => {
+    await scene.entity();
+    await scene.login("juliet");
+    const { page } = await open({ javaScriptEnabled: false });
+    expect(await page.textContent("#sessions")).toContain("juliet@capulet.lit");
+    expect(await page.textContent("#health")).toContain("all is well");
+    expect(await page.locator("figure").first().isVisible()).toBe(false);
+  });
+
+  test("every table can be reached and scrolled with the keys alone", async () => {
+    await scene.login("juliet");
+    const { page } = await open({ viewport: { width: 360, height: 740 } });
+    const reached = new Set<string>();
+    for (let presses = 0; presses < 12; presses++) {
+      await page.keyboard.press("Tab");
+      reached.add(String(await page.evaluate("document.activeElement.id")));
+    }
+    for (const id of ["domains", "entities", "rules", "faults", "sessions", "links"]) expect(reached).toContain(id);
+  });
+
+  test("what a user chose as a name is text and nothing else", async () => {
+    const resource = `<img src=x onerror=alert(1)>"'&`;
+    await scene.login("juliet", {
+      resource: resource.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll("'", "&apos;"),
+    });
+    const { page, complaints } = await open();
+    await isLive(page);
+    expect(await page.textContent("#sessions")).toContain(resource);
+    expect(await page.locator("img").count()).toBe(0);
+    expect(complaints).toEqual([]);
+  });
+});
+
+describe.skipIf(cannotRun("prosody", "openssl", "chromium"))("the status page with a token", () => {
+  test("is shown to who gives the token as a password, and changes need it too", async () => {
+    const scene = await Scene.withProsody();
+    const browser = await startBrowser();
+    try {
+      const token = "arise, fair sun, and kill";
+      writeFileSync(join(scene.caesura.folder, "token"), `${token}\n`, { mode: 0o600 });
+      await scene.caesura.reload({ admin: { tokenFile: "token" } });
+      const address = `http://127.0.0.1:${String(scene.caesura.ports.admin)}/`;
+      const wrong = await browser.newPage({ httpCredentials: { username: "x", password: "envious moon" } });
+      expect((await wrong.goto(address, { waitUntil: "commit" }))?.status()).not.toBe(500);
+      const { page, complaints } = await openPage(browser, { httpCredentials: { username: "x", password: token } });
+      await page.goto(address);
+      await page.locator("#live", { hasText: /^live$/ }).waitFor();
+      expect(complaints).toEqual([]);
+    } finally {
+      await browser.close();
+      await scene.stop();
+    }
+  });
+});

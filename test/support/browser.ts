@@ -1,0 +1,26 @@
+import { chromium, type Browser, type Page } from "playwright-core";
+
+const flags = ["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking"];
+
+/** Debian's Chromium, without a screen. */
+export async function startBrowser(): Promise<Browser> {
+  return chromium.launch({ executablePath: "/usr/bin/chromium", args: flags, timeout: 60_000 });
+}
+
+/** A page, and what it complained of: errors of scripts, of the policy, of requests. */
+export async function openPage(
+  browser: Browser,
+  options: Parameters<Browser["newPage"]>[0] = {},
+): Promise<{ readonly page: Page; readonly complaints: string[] }> {
+  const page = await browser.newPage(options);
+  const complaints: string[] = [];
+  page.on("console", (message) => {
+    if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
+  });
+  page.on("pageerror", (error) => complaints.push(error.message));
+  page.on("requestfailed", (request) => {
+    // Going away ends the stream of events.
+    if (!request.url().endsWith("/live")) complaints.push(`${request.url()} failed`);
+  });
+  return { page, complaints };
+}
