@@ -149,10 +149,7 @@ export class ClientMode {
       this.#questions.close(challenge);
       return { kind: "refuse", code: "grant-withdrawn" };
     }
-    const added = granted.filter((namespace) => this.grants.managerOf(account.bareKey, namespace) === undefined).length;
-    const kept = this.grants.of(account.bareKey).length;
-    if (added > room || kept + added > this.#settings.maxGrantsPerUser)
-      return { kind: "refuse", code: "grant-too-many" };
+    if (!this.hasRoom(account.bareKey, granted, room)) return { kind: "refuse", code: "grant-too-many" };
     this.#questions.close(challenge);
     const grantOf = (namespace: string): Grant => ({
       account: account.bare(),
@@ -165,6 +162,30 @@ export class ClientMode {
       question,
       changes: granted.map((namespace) => ({ kind: "put", grant: grantOf(namespace) })),
     };
+  }
+
+  /** Whether a user may have these granted as well, where `room` is how many more grants can be kept at all. */
+  hasRoom(user: string, namespaces: readonly string[], room: number): boolean {
+    const added = namespaces.filter((namespace) => this.grants.managerOf(user, namespace) === undefined).length;
+    return added <= room && this.grants.of(user).length + added <= this.#settings.maxGrantsPerUser;
+  }
+
+  /**
+   * Grants of a question ended with the user's session: it is put anew (XEP-0355 §8, rule 2). Undefined if it may not be
+   * now, or there are too many questions.
+   */
+  again(
+    { challenge: earlier, user, entity }: GrantQuestion,
+    left: readonly string[],
+    challenge: string,
+    now: number,
+  ): GrantQuestion | undefined {
+    const namespaces = left.filter((namespace) => isGrantEffective(this.#settings, { namespace, entity }));
+    this.#questions.forget(earlier);
+    if (namespaces.length === 0) return undefined;
+    const expiresAt = now + this.#settings.challengeMs;
+    const asking = this.#questions.ask({ challenge, user, entity, namespaces, expiresAt }, now);
+    return asking.kind === "asked" ? asking.question : undefined;
   }
 
   /** What was granted could not be stored: the user may answer again. */

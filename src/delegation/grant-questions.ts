@@ -122,6 +122,12 @@ export class GrantQuestions {
     if (entry !== undefined) entry.state = "open";
   }
 
+  /** A question may be put anew, though its time is not over. */
+  forget(challenge: string): void {
+    const entry = this.#byChallenge.get(challenge);
+    if (entry !== undefined) this.#forget(entry);
+  }
+
   /** Forgets the questions whose time is over. Times need not be in order after a reload: then some stay a little longer. */
   expire(now: number): void {
     for (const entry of this.#byChallenge.values()) {

@@ -57,6 +57,7 @@ const GRANT_STEPS: Readonly<Record<GrantStep, string>> = {
   granted: "a user has delegated namespaces",
   denied: "a user has refused to delegate namespaces",
   revoked: "a user has taken delegated namespaces back",
+  ended: "what a user delegated has ended with the session",
 };
 
 function logDelegation(log: Logger, event: HubEvent & { readonly kind: "delegation" }): void {

@@ -10,6 +10,7 @@ import {
 import { attributeOf, childElements, Element, findChild } from "../xml/index.js";
 import type { Jid, StanzaErrorCondition } from "../xmpp/index.js";
 import { NS, parseJid, stanzaErrorTypes } from "../xmpp/index.js";
+import type { ClientSession } from "./client-session.js";
 import type { Domain } from "./domain.js";
 import { stanzaError } from "./errors.js";
 import type { Hub } from "./hub.js";
@@ -27,6 +28,9 @@ export interface GrantParty {
   deliver(stanza: Element): void;
   readonly server: Questions | undefined;
 }
+
+/** How long a client may take to say whether it has commands. */
+const CLIENT_ANSWER_MS = 10_000;
 
 /**
  * Takes an iq that concerns client mode (XEP-0355 §5.1, §6).
@@ -55,7 +59,7 @@ export function takesClientModeIq(hub: Hub, domain: Domain, party: GrantParty, i
  *
  * Returns true if it was taken. What cannot be proved to be an answer goes to the server.
  */
-export function takesGrantAnswer(hub: Hub, domain: Domain, party: GrantParty, message: Element): boolean {
+export function takesGrantAnswer(hub: Hub, domain: Domain, party: ClientSession, message: Element): boolean {
   const { clientMode: mode, name } = domain;
   const { to, type, id } = attributesOf(message);
   if (mode === undefined || to === undefined || type === "error" || !isDomain(to, domain)) return false;
@@ -83,13 +87,29 @@ export function takesGrantAnswer(hub: Hub, domain: Domain, party: GrantParty, me
       );
       return true;
     case "grant":
-      hub.clientModes.grant(domain, outcome.question, outcome.changes, (isStored) => {
-        if (!isStored) refuse("grant-not-stored");
+      askForCommands(domain, party, (hasCommands) => {
+        hub.clientModes.grant(domain, outcome, hasCommands ? undefined : party, (refusal) => {
+          if (refusal !== undefined) refuse(refusal);
+        });
       });
       return true;
     default:
       return outcome satisfies never;
   }
+}
+
+/**
+ * Whether the user's client has ad-hoc commands (XEP-0050 §2.1), so that the user can take back what is granted now: only
+ * then it may be kept for the next session (XEP-0355 §8, rule 2).
+ */
+function askForCommands({ name }: Domain, { client, jid }: ClientSession, told: (hasCommands: boolean) => void): void {
+  const question = new Element("iq", { xmlns: NS.client, type: "get", from: name, to: jid.full() });
+  question.c("query", { xmlns: NS.discoInfo });
+  client.ask(question, CLIENT_ANSWER_MS, (answer) => {
+    const isResult = answer !== undefined && attributeOf(answer, "type") === "result";
+    const query = isResult ? findChild(answer, "query", NS.discoInfo) : undefined;
+    told(query !== undefined && childElements(query).some((feature) => attributeOf(feature, "var") === NS.commands));
+  });
 }
 
 function takesRequest(hub: Hub, domain: Domain, mode: ClientMode, party: GrantParty, iq: Element): boolean {

@@ -1,6 +1,7 @@
 import type {
   ClientModeSettings,
   Grant,
+  GrantAnswerOutcome,
   GrantAnswerRefusal,
   GrantChange,
   GrantCommandRefusal,
@@ -24,6 +25,12 @@ const PAUSE_MS = 50;
 /** Questions that a session is known to have been asked. */
 const MAX_ASKED = 64;
 
+interface EndingGrants {
+  readonly domain: string;
+  readonly question: GrantQuestion;
+  readonly grants: ReadonlySet<Grant>;
+}
+
 /** Whose grants are to be told, to whom. */
 type Announcement = readonly [domain: string, entity: string, user: string];
 
@@ -42,6 +49,10 @@ export class ClientModes {
   readonly #kept = new Map<string, GrantChange[]>();
   /** The questions that a session has been asked, by challenge. */
   readonly #asked = new WeakMap<ClientSession, Set<string>>();
+  /** What was granted for as long as a session lasts. */
+  readonly #endingWith = new Map<ClientSession, EndingGrants[]>();
+  /** The grants among those that are not stored. */
+  readonly #passing = new WeakSet<Grant>();
   #isToBeTold = false;
 
   readonly #users: (account: string) => void;
@@ -129,34 +140,73 @@ export class ClientModes {
     return this.#env.grants?.room ?? 0;
   }
 
-  /** Has granted namespaces stored; then they take effect, and the entities hear of it. `done` says whether. */
+  /**
+   * Has granted namespaces stored; then they take effect, and the entities hear of it. `done` says what was in the way.
+   *
+   * Shape   `session`: its client could not take them back, so they last as long as the session and are not stored
+   *         (XEP-0355 §8, rule 2).
+   */
   grant(
     domain: Domain,
-    question: GrantQuestion,
-    changes: readonly GrantChange[],
-    done: (isStored: boolean) => void,
+    { question, changes }: Extract<GrantAnswerOutcome, { kind: "grant" }>,
+    session: ClientSession | undefined,
+    done: (refusal: GrantAnswerRefusal | undefined) => void,
   ): void {
     const mode = domain.clientMode;
     if (mode === undefined) return;
+    // The client was asked meanwhile, and may have gone.
+    if (session?.client.isOver === true) {
+      mode.reopen(question);
+      return;
+    }
+    const namespaces = changes.map((change) => keyOf(change).namespace);
+    if (!mode.hasRoom(question.user, namespaces, this.room)) {
+      mode.reopen(question);
+      this.refused(domain.name, "grant-too-many");
+      done("grant-too-many");
+      return;
+    }
+    const all = mode.grants.of(question.user);
+    const earlier = all.filter(({ namespace }) => namespaces.includes(namespace));
     const before = changes.map((change): GrantChange => {
-      const { account, namespace } = keyOf(change);
-      const earlier = mode.grants.of(question.user).find((grant) => grant.namespace === namespace);
-      return earlier === undefined ? { kind: "remove", account, namespace } : { kind: "put", grant: earlier };
+      const grant = earlier.find(({ namespace }) => namespace === keyOf(change).namespace);
+      return grant === undefined || this.#passing.has(grant) ? removalOf(change) : { kind: "put", grant };
     });
-    this.#save(domain.name, changes, before, (isStored) => {
+    const kept = session === undefined ? changes : changes.map(removalOf);
+    this.#save(domain.name, kept, before, (isStored) => {
       if (isStored) {
-        const entities = entitiesOf([...before, ...changes]);
         mode.grants.apply(changes);
         const [first] = changes;
         const account = first === undefined ? question.user : keyOf(first).account;
         this.report("granted", domain.name, question.entity, account, changes.length);
-        for (const entity of entities) this.#announceTo(domain.name, entity, question.user, account);
+        if (session !== undefined) this.#endWith(session, domain.name, question, changes);
+        for (const entity of new Set([...earlier.map((grant) => grant.entity), ...entitiesOf(changes)]))
+          this.#announceTo(domain.name, entity, question.user, account);
       } else {
         mode.reopen(question);
         this.refused(domain.name, "grant-not-stored");
       }
-      done(isStored);
+      done(isStored ? undefined : "grant-not-stored");
     });
+  }
+
+  /** A session is over, and with it what was granted for so long; the user is asked again (XEP-0355 §8, rule 2). */
+  over(session: ClientSession): void {
+    const all = this.#endingWith.get(session);
+    if (all === undefined) return;
+    this.#endingWith.delete(session);
+    for (const { domain, question, grants } of all) {
+      const mode = this.#modes.get(domain);
+      const left = mode?.grants.of(question.user).filter((grant) => grants.has(grant)) ?? [];
+      const [first] = left;
+      if (mode === undefined || first === undefined) continue;
+      mode.grants.apply(left.map((grant) => removalOf({ kind: "put", grant })));
+      this.report("ended", domain, question.entity, first.account, left.length);
+      this.#announceTo(domain, question.entity, question.user, first.account);
+      const namespaces = left.map(({ namespace }) => namespace);
+      const again = mode.again(question, namespaces, this.#env.newId(), this.#env.now());
+      if (again !== undefined && session.domain.clientMode === mode) this.ask(session.domain, again);
+    }
   }
 
   /**
@@ -218,6 +268,15 @@ export class ClientModes {
     else this.#env.grants.save(domain, changes, otherwise, done);
   }
 
+  #endWith(session: ClientSession, domain: string, question: GrantQuestion, changes: readonly GrantChange[]): void {
+    const grants = new Set(changes.flatMap((change) => (change.kind === "put" ? [change.grant] : [])));
+    for (const grant of grants) this.#passing.add(grant);
+    const others = this.#endingWith.get(session) ?? [];
+    this.#endingWith.set(session, [...others, { domain, question, grants }]);
+    // It may have ended while the disk was busy.
+    if (session.client.isOver) this.over(session);
+  }
+
   /** RFC 6121 §8.5.2.1.1: a session with a negative priority gets no messages that were not sent to it. */
   #askSession(domain: Domain, session: ClientSession, question: GrantQuestion): void {
     if (session.priority === undefined || session.priority < 0 || !session.isReachable || session.domain !== domain)
@@ -265,6 +324,11 @@ export class ClientModes {
 
 function keyOf(change: GrantChange): Pick<Grant, "account" | "namespace"> {
   return change.kind === "put" ? change.grant : change;
+}
+
+function removalOf(change: GrantChange): GrantChange {
+  const { account, namespace } = keyOf(change);
+  return { kind: "remove", account, namespace };
 }
 
 function entitiesOf(changes: readonly GrantChange[]): ReadonlySet<string> {

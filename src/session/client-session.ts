@@ -69,6 +69,7 @@ export class ClientSession implements Requester, AskingParty, ServedSession, Gra
   resumable: ResumableSession<ClientSession, ClientStream> | undefined;
   #toComponents: ToComponents | undefined;
   #server: Questions | undefined;
+  #client: Questions | undefined;
   #priority: number | undefined;
   /** The session is that of a managing entity: its replies are looked for. */
   #entity: UserEntity | undefined;
@@ -213,6 +214,11 @@ export class ClientSession implements Requester, AskingParty, ServedSession, Gra
     }));
   }
 
+  /** Asks the client itself. */
+  get client(): Questions {
+    return (this.#client ??= new Questions(this.#hub, { unnamed: this.jid.full(), send: this.deliver.bind(this) }));
+  }
+
   /** The server's stream ends: what is pending is answered now, because nothing can be afterwards. */
   failPending(code: RequestFaultCode): void {
     if (this.#pending === undefined) return;
@@ -224,6 +230,9 @@ export class ClientSession implements Requester, AskingParty, ServedSession, Gra
     this.detach();
     this.#toComponents?.takeBackPresence();
     this.#server?.end();
+    this.#client?.end();
+    this.#priority = undefined;
+    this.#hub.clientModes.over(this);
     this.#hub.users.presenceOf(this, false);
     if (this.#pending === undefined) return;
     for (const request of this.#pending.keys()) this.#hub.delegations.abandon(request);
@@ -296,6 +305,11 @@ export class ClientSession implements Requester, AskingParty, ServedSession, Gra
       return !takesGrantAnswer(this.#hub, this.domain, this, parseElement(bytes, start, end, link.up.framer.scope));
     if (kind !== FrameKind.iq) return true;
     if (this.#entity !== undefined && this.#isReplyOf(this.#entity, link, frame)) return false;
+    const answer = this.#client?.take(bytes, start, end, link.up.framer.scope);
+    if (answer !== undefined) {
+      this.swallow(answer);
+      return false;
+    }
     if (!this.domain.mayMatch(hash, childCount)) return true;
     return this.#consider(link, parseElement(bytes, start, end, link.up.framer.scope));
   }

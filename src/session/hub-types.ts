@@ -63,8 +63,11 @@ export type HubEvent =
   | { readonly kind: "entity-down"; readonly entity: string; readonly lost: number }
   | { readonly kind: "advertised"; readonly domain: string; readonly entity: string; readonly namespaces: number };
 
-/** The `step` label of `caesura_grant_events_total`. `asked`: the question went to a session of the user's. */
-export const grantSteps = ["requested", "asked", "granted", "denied", "revoked"] as const;
+/**
+ * The `step` label of `caesura_grant_events_total`. `asked`: the question went to a session of the user's; `ended`: with
+ * the session, since its client cannot revoke.
+ */
+export const grantSteps = ["requested", "asked", "granted", "denied", "revoked", "ended"] as const;
 export type GrantStep = (typeof grantSteps)[number];
 
 /** Keeps grants beyond the life of this process. */

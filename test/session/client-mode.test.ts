@@ -62,8 +62,13 @@ class Stage {
     return this.blog.take("component");
   }
 
-  /** Sends the answer to a question that a client was sent. */
+  /** Sends the answer to a question that a client was sent. The client has commands, so that it could revoke. */
   answer(question: string, value: "0" | "1", link = this.juliet, namespace = NAMESPACE): void {
+    this.submit(question, value, link, namespace);
+    link.answerDiscovery(() => `<feature var='${NS.commands}'/>`);
+  }
+
+  submit(question: string, value: "0" | "1", link = this.juliet, namespace = NAMESPACE): void {
     const challenge = /var="challenge"><value>([^<]+)</.exec(question)?.[1] ?? "none";
     link.client(
       `<message id='m1' to='capulet.lit'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value/></field>` +
@@ -235,6 +240,135 @@ describe("an answer", () => {
       "<message to='capulet.lit/x'><x xmlns='jabber:x:data' type='submit'><field var='challenge'><value>1</value></field></x></message>";
     stage.juliet.client(messages);
     expect(stage.juliet.take("server")).toBe(messages);
+  });
+});
+
+describe("a client that could not take back what it grants (XEP-0355 §8, protocol.md D65)", () => {
+  /** Juliet grants with a client that answers the question about commands with these features, or not at all. */
+  function granted(stage: Stage, features?: string): void {
+    stage.request();
+    stage.submit(stage.juliet.take("client"), "1");
+    if (features === undefined) stage.world.advance(10_000);
+    else stage.juliet.answerDiscovery(() => features);
+    expect(stage.juliet.take("server")).toBe("");
+  }
+
+  test.each([
+    ["says so", "<feature var='urn:xmpp:ping'/>"],
+    ["says nothing", undefined],
+  ])("%s: the grant is not stored, and ends with the session", (_, features) => {
+    const stage = new Stage();
+    granted(stage, features);
+    expect(stage.keeper.saved.map(([, changes]) => changes)).toEqual([
+      [{ kind: "remove", account: "juliet@capulet.lit", namespace: NAMESPACE }],
+    ]);
+    stage.keeper.settle();
+    expect(stage.blog.take("component")).toContain(notification([NAMESPACE]));
+    stage.juliet.forget();
+    stage.juliet.client(ask());
+    expect([stage.juliet.take("server"), stage.blog.take("component").includes("<forwarded")]).toEqual(["", true]);
+    const chamber = stage.world.boundClient("juliet@capulet.lit/chamber");
+    chamber.client(ask());
+    expect(stage.blog.take("component")).toContain("<forwarded");
+
+    stage.juliet.machine.closed("client", "reset");
+    expect(stage.blog.take("component")).toContain(notification([]));
+    chamber.client(ask());
+    expect(chamber.take("server")).toBe(ask());
+    expect(stage.steps).toEqual(["requested", "asked", "granted", "ended"]);
+    expect(stage.world.hub.stats.clientModes.get("capulet.lit")?.grants).toBe(0);
+  });
+
+  test("is asked again in the next session, with another challenge", () => {
+    const stage = new Stage();
+    granted(stage, "");
+    stage.keeper.settle();
+    stage.juliet.machine.closed("client", "reset");
+    const again = stage.world.boundClient(JULIET);
+    expect(again.take("client")).toBe("");
+    again.client("<presence/>");
+    stage.submit(again.take("client"), "1", again);
+    again.answerDiscovery(() => `<feature var='${NS.commands}'/>`);
+    stage.keeper.settle();
+    again.machine.closed("client", "reset");
+    expect(stage.steps).toEqual(["requested", "asked", "granted", "ended", "asked", "granted"]);
+    expect(stage.world.hub.stats.clientModes.get("capulet.lit")?.grants).toBe(1);
+    stage.world.advance(60_000);
+    expect(stage.world.timers).toBe(0);
+  });
+
+  test("is not asked again about what was taken back, or went to another entity, meanwhile", () => {
+    const stage = new Stage();
+    granted(stage, "");
+    stage.keeper.settle();
+    const chamber = stage.world.boundClient("juliet@capulet.lit/chamber");
+    chamber.client(
+      `<iq type='set' id='k1' to='capulet.lit'><command xmlns='${NS.commands}' node='${NS.delegationConfigure}'/></iq>`,
+    );
+    const session = /sessionid="([^"]+)"/.exec(chamber.take("client"))?.[1] ?? "";
+    chamber.client(
+      `<iq type='set' id='k2' to='capulet.lit'><command xmlns='${NS.commands}' node='${NS.delegationConfigure}' sessionid='${session}'><x xmlns='jabber:x:data' type='submit'><field var='${NAMESPACE}'><value>0</value></field></x></command></iq>`,
+    );
+    chamber.client("<presence/>");
+    chamber.forget();
+    stage.juliet.machine.closed("client", "reset");
+    expect(chamber.take("client")).toBe("");
+    expect(stage.steps).toEqual(["requested", "asked", "granted", "revoked"]);
+  });
+
+  test("is gone before it said: the question is open again, and nothing is granted", () => {
+    const stage = new Stage();
+    stage.request();
+    stage.submit(stage.juliet.take("client"), "1");
+    stage.juliet.machine.closed("client", "reset");
+    expect(stage.keeper.saved).toEqual([]);
+    const again = stage.world.boundClient(JULIET);
+    again.client("<presence/>");
+    expect(again.take("client")).toContain("challenge");
+    expect(stage.steps).toEqual(["requested", "asked", "asked"]);
+  });
+
+  test("is gone before the disk was ready: nothing stays granted", () => {
+    const stage = new Stage();
+    granted(stage, "");
+    stage.juliet.machine.closed("client", "reset");
+    stage.keeper.settle();
+    expect(stage.blog.take("component").split("<delegation ").at(-1)).not.toContain("<delegated ");
+    expect(stage.world.hub.stats.clientModes.get("capulet.lit")?.grants).toBe(0);
+  });
+
+  test("takes for the session what was stored for another entity: after a restart nobody has it", () => {
+    const stage = new Stage().granted();
+    const other = stage.world.entity(ENTITY);
+    other.near(
+      `<iq type='get' id='r2' from='${ENTITY}' to='capulet.lit'><query xmlns='${NS.delegation}' to='juliet@capulet.lit'><delegate namespace='${NAMESPACE}'/></query></iq>`,
+    );
+    stage.submit(stage.juliet.take("client"), "1");
+    stage.juliet.answerDiscovery();
+    const [, changes, otherwise] = stage.keeper.saved[0] ?? [];
+    expect(changes?.map(({ kind }) => kind)).toEqual(["remove"]);
+    expect(otherwise).toMatchObject([{ kind: "put", grant: { entity: BLOG } }]);
+  });
+
+  test("gets no more than a user may have, however many answers wait for what it says", () => {
+    const stage = new Stage([settings({ maxGrantsPerUser: 1 })]);
+    const other = stage.world.entity(ENTITY);
+    stage.request();
+    const first = stage.juliet.take("client");
+    other.near(
+      `<iq type='get' id='r2' from='${ENTITY}' to='capulet.lit'><query xmlns='${NS.delegation}' to='juliet@capulet.lit'><delegate namespace='${MAM}'/></query></iq>`,
+    );
+    const second = stage.juliet.take("client");
+    stage.submit(first, "1");
+    stage.world.advance(5_000);
+    stage.submit(second, "1", stage.juliet, MAM);
+    stage.world.advance(5_000);
+    stage.keeper.settle();
+    stage.juliet.forget();
+    stage.world.advance(5_000);
+    expect(stage.juliet.take("client")).toContain("<resource-constraint ");
+    expect(stage.keeper.saved).toEqual([]);
+    expect(stage.steps.slice(-2)).toEqual(["granted", "grant-too-many"]);
   });
 });
 
@@ -476,12 +610,12 @@ test("what is put in and taken out is counted (XEP-0198)", () => {
   stage.request();
   stage.answer(stage.juliet.take("client"), "1");
   stage.keeper.settle();
-  // The client has one stanza of ours; the server none of the client's.
-  stage.juliet.client("<a xmlns='urn:xmpp:sm:3' h='1'/>");
+  // The client has two stanzas of ours, one of which asked for its commands; the server none of the client's.
+  stage.juliet.client("<a xmlns='urn:xmpp:sm:3' h='2'/>");
   expect(stage.juliet.take("server")).not.toContain("h='1'");
   stage.juliet.client("<r xmlns='urn:xmpp:sm:3'/>");
   stage.juliet.server("<a xmlns='urn:xmpp:sm:3' h='0'/>");
-  expect(stage.juliet.take("client")).toMatch(/<a [^>]*h=["']1["']/);
+  expect(stage.juliet.take("client")).toMatch(/<a [^>]*h=["']2["']/);
 });
 
 describe("a user who asks (XEP-0355 §5: any entity may)", () => {

@@ -78,6 +78,20 @@ describe.skipIf(cannotRun("prosody", "openssl"))("a user delegates a namespace (
     return raw;
   }
 
+  /** Answers a question. Who grants is asked what the own client can do: `features`. */
+  async function grant(stream: XmppStream, asked: string, features: string): Promise<void> {
+    answer(stream, asked, "1");
+    const { element } = await stream.take(
+      ({ name, attrs }) => name === "iq" && attrs["type"] === "get" && attrs["from"] === "capulet.lit",
+      "a question about the client",
+    );
+    expect(element.getChild("query", "http://jabber.org/protocol/disco#info")).toBeDefined();
+    stream.send(
+      `<iq type='result' id='${String(element.attrs["id"])}' to='capulet.lit'>` +
+        `<query xmlns='http://jabber.org/protocol/disco#info'><feature var='${features}'/></query></iq>`,
+    );
+  }
+
   function answer(stream: XmppStream, asked: string, value: string): void {
     const challenge = /challenge["'][^>]*><value>([^<]+)</.exec(asked)?.[1] ?? "";
     stream.send(
@@ -101,7 +115,7 @@ describe.skipIf(cannotRun("prosody", "openssl"))("a user delegates a namespace (
       let entity = await component();
       expect(await whoAnswers(juliet, entity, "v0")).toBe("server");
       expect(await request(entity, "r1")).toMatch(/type=["']result["']/);
-      answer(juliet, await question(juliet), "1");
+      await grant(juliet, await question(juliet), commandsNs);
       expect(await told(entity)).toBe(verseNs);
       expect(await whoAnswers(juliet, entity, "v1")).toBe("entity");
       const romeo = await client("romeo");
@@ -154,6 +168,25 @@ describe.skipIf(cannotRun("prosody", "openssl"))("a user delegates a namespace (
       expect(await caesura.metric("caesura_grants", { domain: "capulet.lit" })).toBe(0);
     },
   );
+
+  test("grants for one session with a client that could not revoke, and is asked again (XEP-0355 §8)", async () => {
+    const entity = await component();
+    expect(await request(entity, "r1")).toMatch(/type=["']result["']/);
+    const juliet = await client("juliet");
+    await grant(juliet, await question(juliet), "urn:xmpp:ping");
+    expect(await told(entity)).toBe(verseNs);
+    expect(await whoAnswers(juliet, entity, "v1")).toBe("entity");
+    await juliet.close();
+    expect(await told(entity)).toBe("");
+    const again = await client("juliet");
+    expect(await whoAnswers(again, entity, "v2")).toBe("server");
+    answer(again, await question(again), "0");
+    await caesura.untilMetric("caesura_grant_events_total", { step: "ended" }, (count) => count === 1);
+    expect(await caesura.metric("caesura_grants", { domain: "capulet.lit" })).toBe(0);
+    // Otherwise the next question to Juliet would be a repeated one.
+    await caesura.stop();
+    await start();
+  });
 
   test("is asked in the next session when there is none, and what was refused stays refused", async () => {
     const entity = await component();
