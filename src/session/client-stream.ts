@@ -13,7 +13,7 @@ import { FrameKind, parseElement, readHead, serialize } from "../xml/index.js";
 import { normaliseDomain, NS, parseJid } from "../xmpp/index.js";
 import type { ClientStreamContext } from "./client-stream-context.js";
 import { addressIn, BindingWatch } from "./binding-watch.js";
-import type { SessionLink, SessionOwner } from "./client-session.js";
+import type { SessionLink, SessionOwner } from "./session-link.js";
 import { ClientSession } from "./client-session.js";
 import type { LinkFaultCode, RequestFaultCode } from "./faults.js";
 import { faultEvent, LINK_FAULTS } from "./faults.js";

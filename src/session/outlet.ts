@@ -3,7 +3,7 @@ import { fingerprintOf, writeRequest } from "../stream/index.js";
 import type { Element } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
 import type { Hub } from "./hub.js";
-import type { SessionLink } from "./client-session.js";
+import type { SessionLink } from "./session-link.js";
 
 /**
  * What is put into a session's two streams, and taken out of the client's, as stream management counts it (XEP-0198).
