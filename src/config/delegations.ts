@@ -1,4 +1,4 @@
-import { NS, parseJid } from "../xmpp/index.js";
+import { NS, parseJid, serverIdentities } from "../xmpp/index.js";
 import type { DelegationConfig } from "./config.js";
 import type { ConfigDocument } from "./document.js";
 import { delegationSchema } from "./domain-schema.js";
@@ -7,9 +7,6 @@ import type { DocumentPath } from "./source.js";
 import { didYouMean } from "./suggest.js";
 
 const specialNames: readonly string[] = [NS.delegationBareDiscoInfo, NS.delegationBareDiscoItems];
-
-/** What servers say they are because of a namespace (XEP-0163 §6; protocol.md D52). */
-const IDENTITIES: ReadonlyMap<string, readonly string[]> = new Map([[NS.pubsub, ["pubsub/pep"]]]);
 
 /**
  * Reads the delegations of one domain.
@@ -39,7 +36,7 @@ export function proveDelegations(
       timeoutMs: rule.timeout,
       blocking: rule.blocking,
       foreignTargets: rule.foreignTargets,
-      identities: rule.identities ?? IDENTITIES.get(namespace) ?? [],
+      identities: rule.identities ?? serverIdentities.get(namespace) ?? [],
     });
   }
   return delegations;

@@ -110,6 +110,11 @@ export class GrantTable {
     return [...(this.#byUser.get(user)?.values() ?? [])];
   }
 
+  /** What a user has delegated with effect. */
+  effectiveOf(user: string): readonly Grant[] {
+    return this.of(user).filter((grant) => isGrantEffective(this.#policy, grant));
+  }
+
   /** Who manages a namespace of a user, in effect or not. */
   managerOf(user: string, namespace: string): string | undefined {
     return this.#byUser.get(user)?.get(namespace)?.entity;

@@ -28,7 +28,8 @@ export function answersDiscovery(session: InquiringSession, iq: Element): boolea
   }
   if (!discovery.isAboutOwnAccount(iq, session.account)) return false;
   session.server.watch(iq, (answer) => {
-    const description = attributeOf(answer, "type") === "error" ? discovery.describeAccount() : undefined;
+    const description =
+      attributeOf(answer, "type") === "error" ? discovery.describeAccount(session.account) : undefined;
     if (description !== undefined) session.deliver(resultFor(iq, session.jid, description));
     return description !== undefined;
   });

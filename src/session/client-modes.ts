@@ -55,18 +55,26 @@ export class ClientModes {
   readonly #passing = new WeakSet<Grant>();
   #isToBeTold = false;
 
+  /** What an entity was asked to describe over one stream: domains and namespaces. */
+  readonly #described = new WeakMap<Carrier, Set<string>>();
   readonly #users: (account: string) => void;
+  readonly #describe: (carrier: Carrier, domain: string, entity: string, namespace: string) => void;
 
-  /** `users` is told of each account that users have begun, or ceased, to delegate something to. */
+  /**
+   * `users` is told of each account that users have begun, or ceased, to delegate something to; `describe` asks an entity
+   * about accounts that it manages a namespace of.
+   */
   constructor(
     env: HubEnvironment,
     alarms: Alarms,
     sessions: Sessions,
     entities: Entities,
     users: (account: string) => void,
+    describe: (carrier: Carrier, domain: string, entity: string, namespace: string) => void,
   ) {
     this.#env = env;
     this.#users = users;
+    this.#describe = describe;
     this.#alarms = alarms;
     this.#sessions = sessions;
     this.#entities = entities;
@@ -319,6 +327,14 @@ export class ClientModes {
     const rules = managed.map(({ namespace }) => ({ namespace, filtering: [] }));
     const shown = account ?? all[0]?.account ?? user;
     carrier.sendToEntity(advertisement(domain, carrier.address, rules, this.#env.newId(), shown));
+    const described = this.#described.get(carrier) ?? new Set<string>();
+    this.#described.set(carrier, described);
+    for (const { namespace } of managed) {
+      const key = `${domain}\n${entity}\n${namespace}`;
+      if (described.has(key)) continue;
+      described.add(key);
+      this.#describe(carrier, domain, entity, namespace);
+    }
   }
 }
 

@@ -60,14 +60,35 @@ export class Discovery {
     this.askServer(session.domain, "client", session.server);
   }
 
+  /** Users have delegated a namespace to an entity: it is asked what it has to say of their accounts (XEP-0355 §9). */
+  askGranted(carrier: Carrier, domain: Domain, entity: string, namespace: string): void {
+    this.#question(carrier, domain, namespace, "account", (answer) => {
+      const isResult = answer !== undefined && attributeOf(answer, "type") === "result";
+      const query = isResult ? findChild(answer, "query", NS.discoInfo) : undefined;
+      domain.grantedDiscovery.answered(entity, namespace, query, domain.discovery.limits);
+    });
+  }
+
   #askOn(carrier: Carrier, domain: Domain, rule: DelegationRule, scope: NestingScope): void {
-    const node = nestingNode(rule.namespace, scope);
+    this.#question(carrier, domain, rule.namespace, scope, (answer) => {
+      this.#answered(domain, rule, scope, answer);
+    });
+  }
+
+  #question(
+    carrier: Carrier,
+    domain: Domain,
+    namespace: string,
+    scope: NestingScope,
+    answered: (answer: Element | undefined) => void,
+  ): void {
+    const node = nestingNode(namespace, scope);
     if (node === undefined) return;
     const iq = new Element("iq", { type: "get", from: domain.name, to: carrier.address });
     iq.c("query", { xmlns: NS.discoInfo, node });
     carrier.questions.ask(iq, ANSWER_MS, (answer) => {
       // A link that ended says nothing about the entity: what it said before stands until it is back.
-      if (answer !== undefined || !carrier.questions.isOver) this.#answered(domain, rule, scope, answer);
+      if (answer !== undefined || !carrier.questions.isOver) answered(answer);
     });
   }
 

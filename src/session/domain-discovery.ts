@@ -68,6 +68,9 @@ export class DomainDiscovery {
     this.#domain = domain;
   }
 
+  /** What the entities that a user chose have to say of the user's account; by `bareKey`. */
+  grantedOf: (account: string) => readonly NestedNamespace[] = () => [];
+
   /** Whether anything of the server's is changed. */
   get isActive(): boolean {
     return this.#rules.length > 0 || this.#alsoAnnounced !== undefined;
@@ -126,17 +129,19 @@ export class DomainDiscovery {
    */
   nest(iq: Element, account: string | undefined, lang: string | undefined): boolean {
     if (!this.isActive || attributesOf(iq).type !== "result") return false;
-    const scope = this.#scopeOf(attributesOf(iq).from ?? account);
+    const described = attributesOf(iq).from ?? account;
+    const scope = this.#scopeOf(described);
     const query = scope && findChild(iq, "query", NS.discoInfo);
     if (query === undefined || scope === undefined || attributeOf(query, "node") !== undefined) return false;
     if (this.#isComplete) this.counts.nested++;
     else this.counts.incomplete++;
-    return nest(query, this.#nested[scope], { ...this.#announced(scope), lang });
+    const delegated = scope === "domain" ? this.#nested.domain : this.#accountOf(described);
+    return nest(query, delegated, { ...this.#announced(scope), lang });
   }
 
   /** What the account itself is given where the server does not describe accounts (protocol.md D53). */
-  describeAccount(): Element | undefined {
-    const { account } = this.#nested;
+  describeAccount(owner: string): Element | undefined {
+    const account = this.#accountOf(owner);
     if (!account.some(({ info }) => info !== undefined && info !== NOTHING)) return undefined;
     const query = new Element("query", { xmlns: NS.discoInfo });
     query.c("identity", { category: "account", type: "registered" });
@@ -185,6 +190,12 @@ export class DomainDiscovery {
     if (type !== "get" || (to !== undefined && parseJid(to)?.fullKey !== parseJid(account)?.bareKey)) return false;
     const query = findChild(iq, "query", NS.discoInfo);
     return query !== undefined && attributeOf(query, "node") === undefined;
+  }
+
+  #accountOf(address: string | undefined): readonly NestedNamespace[] {
+    const granted = this.grantedOf((address === undefined ? undefined : parseJid(address)?.bareKey) ?? "");
+    // One array for all without grants: what follows from it is kept with it.
+    return granted.length === 0 ? this.#nested.account : [...this.#nested.account, ...granted];
   }
 
   #announced(scope: NestingScope): { readonly announce: boolean; readonly alsoAnnounced: readonly string[] } {

@@ -2,6 +2,7 @@ import type { ClientMode } from "../delegation/index.js";
 import type { Decision, Request } from "../rules/index.js";
 import { parseJid } from "../xmpp/index.js";
 import { DomainDiscovery } from "./domain-discovery.js";
+import { GrantedDiscovery } from "./granted-discovery.js";
 import { decideByGrant } from "./granted-rule.js";
 import type { DomainSettings } from "./settings.js";
 
@@ -14,11 +15,16 @@ export class Domain {
   /** Requests that each rule took, by namespace. */
   readonly matches = new Map<string, number>();
   readonly discovery: DomainDiscovery;
+  readonly grantedDiscovery = new GrantedDiscovery();
 
   constructor(settings: DomainSettings) {
     this.name = settings.name;
     this.#settings = settings;
     this.discovery = new DomainDiscovery(settings.name);
+    this.discovery.grantedOf = (account) =>
+      this.clientMode === undefined || this.clientMode.grants.isEmpty
+        ? []
+        : this.grantedDiscovery.of(this.clientMode.grants.effectiveOf(account));
     this.replace(settings);
   }
 

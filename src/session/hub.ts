@@ -53,9 +53,19 @@ export class Hub {
     this.alarms = new Alarms(env);
     this.sessions = new Sessions(env, this.alarms);
     this.delegations = new Delegations(env, this.alarms, this.#entities);
-    this.clientModes = new ClientModes(env, this.alarms, this.sessions, this.#entities, (account) => {
-      this.users.granted(account);
-    });
+    this.clientModes = new ClientModes(
+      env,
+      this.alarms,
+      this.sessions,
+      this.#entities,
+      (account) => {
+        this.users.granted(account);
+      },
+      (carrier, name, entity, namespace) => {
+        const domain = this.#domains.get(name);
+        if (domain !== undefined) this.discovery.askGranted(carrier, domain, entity, namespace);
+      },
+    );
   }
 
   /**

@@ -9,3 +9,4 @@ export { Jid, normaliseDomain, parseJid } from "./jid.js";
 export { stanzaErrorTypes, streamErrorConditions } from "./conditions.js";
 export type { StanzaErrorCondition, StanzaErrorType, StreamErrorCondition } from "./conditions.js";
 export { UsageError } from "./usage-error.js";
+export { serverIdentities } from "./identities.js";

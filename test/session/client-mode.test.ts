@@ -468,6 +468,79 @@ describe("what was granted", () => {
     expect(other.take("component")).toContain(notification([NAMESPACE]));
   });
 
+  describe("and the account's discovery (XEP-0355 §7.2.2, §9)", () => {
+    const info = (id: string, to: string) =>
+      `<iq type='get' id='${id}' to='${to}'><query xmlns='${NS.discoInfo}'/></iq>`;
+    const server = "<identity category='account' type='registered'/><identity category='pubsub' type='pep'/>";
+    const blogs = `<identity category='pubsub' type='pep' name='Blog'/><feature var='${NAMESPACE}#publish'/>`;
+
+    /** What a client is told of an account, of which the server says the same always. */
+    function told(link: Link, account: string): string {
+      link.forget();
+      link.client(info("d1", account));
+      link.server(
+        `<iq type='result' id='d1' from='${account}' to='${JULIET}'><query xmlns='${NS.discoInfo}'>${server}<feature var='${NAMESPACE}#old'/></query></iq>`,
+      );
+      return link.take("client");
+    }
+
+    function described(): { readonly stage: Stage; readonly nodes: (string | undefined)[] } {
+      const stage = new Stage();
+      const nodes: (string | undefined)[] = [];
+      stage.request();
+      stage.answer(stage.juliet.take("client"), "1");
+      stage.keeper.settle();
+      stage.blog.answerDiscovery((node) => {
+        nodes.push(node);
+        return blogs;
+      });
+      return { stage, nodes };
+    }
+
+    test("says what the entity says, of users who granted, and of no others", () => {
+      const { stage, nodes } = described();
+      expect(nodes).toEqual([`${NS.delegation}:bare:${NAMESPACE}`]);
+      const juliets = told(stage.juliet, "juliet@capulet.lit");
+      expect(juliets).toContain(`${NAMESPACE}#publish`);
+      expect(juliets).toContain(`name="Blog"`);
+      expect(juliets).not.toContain("#old");
+      expect(told(stage.juliet, "romeo@capulet.lit")).toContain("#old");
+      expect(told(stage.juliet, "capulet.lit")).not.toContain("#publish");
+    });
+
+    test("stays the server's until the entity has answered, and is so again after the revocation", () => {
+      const stage = new Stage().granted();
+      expect(told(stage.juliet, "juliet@capulet.lit")).toContain("#old");
+      const other = described().stage;
+      other.world.hub.configure([domain([])]);
+      expect(told(other.juliet, "juliet@capulet.lit")).toContain("#old");
+    });
+
+    test("is renewed when the entity comes back, and not asked for twice over one stream", () => {
+      const { stage } = described();
+      stage.request();
+      expect(stage.blog.take("component")).not.toContain(NS.discoInfo);
+      stage.blog.machine.closed("component", "reset");
+      const again = stage.world.component();
+      expect(told(stage.juliet, "juliet@capulet.lit")).toContain("#publish");
+      again.machine.closed("component", "reset");
+      const blog = stage.world.entity(BLOG);
+      // It answers with an error now: it has nothing to say.
+      expect(blog.take("component")).toContain("<delegated ");
+      expect(told(stage.juliet, "juliet@capulet.lit")).toContain("#old");
+    });
+
+    test("is given to the owner also where the server does not describe accounts (protocol.md D53)", () => {
+      const { stage } = described();
+      stage.juliet.forget();
+      stage.juliet.client(info("d2", "juliet@capulet.lit"));
+      stage.juliet.server(
+        `<iq type='error' id='d2' from='juliet@capulet.lit' to='${JULIET}'><error type='cancel'><service-unavailable xmlns='${NS.stanzaErrors}'/></error></iq>`,
+      );
+      expect(stage.juliet.take("client")).toContain("#publish");
+    });
+  });
+
   test("is told in steps to an entity that many users trust", () => {
     const world = new World([], {}, {}, new Keeper());
     const grants = Array.from({ length: 450 }, (_, index) => ({
@@ -490,6 +563,7 @@ describe("what was granted", () => {
     expect(told()).toBe(200);
     world.advance(50);
     expect(told()).toBe(50);
+    blog.answerDiscovery();
     world.advance(50);
     expect([told(), world.timers]).toEqual([0, 0]);
   });
