@@ -10,6 +10,7 @@ import type { XmppStream } from "../../support/xmpp-stream.js";
 
 const delegationNs = "urn:xmpp:delegation:2";
 const commandsNs = "http://jabber.org/protocol/commands";
+const discoInfoNs = "http://jabber.org/protocol/disco#info";
 const node = `${delegationNs}#configure`;
 
 /** What an entity was told of one user: the namespaces. */
@@ -184,6 +185,30 @@ describe.skipIf(cannotRun("prosody", "openssl"))("a user delegates a namespace (
     await caesura.untilMetric("caesura_grant_events_total", { step: "ended" }, (count) => count === 1);
     expect(await caesura.metric("caesura_grants", { domain: "capulet.lit" })).toBe(0);
     // Otherwise the next question to Juliet would be a repeated one.
+    await caesura.stop();
+    await start();
+  });
+
+  test("has in the account's discovery what the chosen entity says, and nobody else has (XEP-0355 §7.2.2, §9)", async () => {
+    const entity = await component();
+    const [juliet, romeo] = [await client("juliet"), await client("romeo")];
+    expect(await request(entity, "r1")).toMatch(/type=["']result["']/);
+    await grant(juliet, await question(juliet), "urn:xmpp:ping");
+    const asked = await entity.stream.take(({ name, attrs }) => name === "iq" && attrs["type"] === "get", "a question");
+    expect(asked.element.getChild("query", discoInfoNs)?.attrs["node"]).toBe(`${delegationNs}:bare:${verseNs}`);
+    entity.send(
+      `<iq type='result' id='${String(asked.element.attrs["id"])}' from='${entityJid}' to='capulet.lit'>` +
+        `<query xmlns='${discoInfoNs}' node='${delegationNs}:bare:${verseNs}'><feature var='${verseNs}#sonnets'/></query></iq>`,
+    );
+    await entity.stream.settle();
+    const features = async (stream: XmppStream, id: string): Promise<string> => {
+      stream.send(
+        `<iq type='get' id='${id}' to='${stream.jid.split("/", 1).join()}'><query xmlns='${discoInfoNs}'/></iq>`,
+      );
+      return answerTo(stream, id);
+    };
+    expect(await features(juliet, "d1")).toContain(`${verseNs}#sonnets`);
+    expect(await features(romeo, "d2")).not.toContain(verseNs);
     await caesura.stop();
     await start();
   });
