@@ -111,6 +111,11 @@ export class WebSocketCarrier implements Carrier, MessageSink {
     this.#webSocket.send(bytes, TEXT);
   }
 
+  /** Our own fault, of which this one client gets the harm. */
+  unwritable({ code }: XmlFault): void {
+    process.nextTick(() => this.events?.failed(new Error(`what leaves for the client is no stream: ${code}`)));
+  }
+
   keepalive(): void {
     // One that waits already says the same.
     if (this.#socket.writableLength < PONG_ROOM_BYTES) this.#webSocket.ping();

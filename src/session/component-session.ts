@@ -9,7 +9,7 @@ import { ComponentRequests } from "./component-requests.js";
 import type { Domain } from "./domain.js";
 import { stanzaBytes } from "./errors.js";
 import type { LinkFaultCode } from "./faults.js";
-import { mayConcernDiscovery, nested } from "./from-server.js";
+import { isAboutDiscovery, nested } from "./from-server.js";
 import type { Hub } from "./hub.js";
 import { Liveness } from "./liveness.js";
 import type { Performer } from "./performer.js";
@@ -144,7 +144,7 @@ export class ComponentSession implements Carrier, GrantParty {
     const { framer } = this.#stream.down;
     const isIq = kind === FrameKind.iq;
     if (isIq && this.#server?.take(bytes, start, end, framer.scope) !== undefined) return false;
-    if (!isIq || !mayConcernDiscovery(kind, framer)) return true;
+    if (!isIq || !isAboutDiscovery(framer)) return true;
     const domainOf = (address: string): Domain | undefined => this.#hub.domain(parseJid(address)?.domain ?? "");
     const changed = nested(framer, { kind, bytes, start, end }, domainOf, undefined, undefined);
     if (changed !== undefined) this.deliver(changed);

@@ -25,6 +25,9 @@ import { attributesOf } from "./requests.js";
 /** Answers whose hashes were given to clients, which may ask for them still (XEP-0390 §6.1 wants the last three sets). */
 const MAX_NODES = 64;
 
+const GT = 0x3e;
+const QUOTE = 0x22;
+const APOSTROPHE = 0x27;
 const DISCO_INFO = namespaceHash(NS.discoInfo);
 
 /** Answers of the domain's, nested by us, since the start; the labels of `caesura_discovery_nested_total`. */
@@ -64,8 +67,11 @@ export class DomainDiscovery {
   #explored: string | undefined;
   readonly #nestedInfos = new WeakMap<DiscoInfo, DiscoInfo>();
 
+  readonly #name: Buffer;
+
   constructor(domain: string) {
     this.#domain = domain;
+    this.#name = Buffer.from(domain);
   }
 
   /** What the entities that a user chose have to say of the user's account; by `bareKey`. */
@@ -89,6 +95,19 @@ export class DomainDiscovery {
     const present = new Set(rules.flatMap((rule) => [keyOf(rule, "domain"), keyOf(rule, "account")]));
     for (const key of this.#answers.keys()) if (!present.has(key)) this.#answers.delete(key);
     this.#renew();
+  }
+
+  /** Whether an attribute in the first tag of a stanza is the domain's name, as it is in what the domain itself sends. */
+  isNamedIn(bytes: Buffer, start: number, end: number): boolean {
+    const name = this.#name;
+    for (let at = start; at < end && bytes[at] !== GT; at++) {
+      const quote = bytes[at];
+      if ((quote !== QUOTE && quote !== APOSTROPHE) || bytes[at + name.length + 1] !== quote) continue;
+      let length = 0;
+      while (length < name.length && bytes[at + 1 + length] === name[length]) length++;
+      if (length === name.length) return true;
+    }
+    return false;
   }
 
   /** What an entity answered; undefined: it has nothing to say. */

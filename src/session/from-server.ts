@@ -50,16 +50,22 @@ export function passesToClient(session: ServedSession, down: Pump, frame: Server
     }
   }
   management?.serverStanza();
-  if (!domain.discovery.isActive || !mayConcernDiscovery(kind, down.framer)) return true;
+  if (!domain.discovery.isActive || !mayConcernDiscovery(domain, down.framer, frame)) return true;
   const changed = nested(down.framer, frame, () => domain, session.account, session.lang);
   if (changed === undefined) return true;
   down.inject(stanzaBytes(changed, NS.client));
   return false;
 }
 
-/** Whether `nested` could have something to say. */
-export function mayConcernDiscovery(kind: FrameKind, framer: Framer): boolean {
-  return kind === FrameKind.presence || (kind === FrameKind.iq && framer.childNamespaceHash === DISCO_INFO);
+/** Whether `nested` could have something to say; asked for each stanza, so nothing is made of it. */
+function mayConcernDiscovery({ discovery }: Domain, framer: Framer, { kind, bytes, start, end }: ServerFrame): boolean {
+  if (kind === FrameKind.iq) return isAboutDiscovery(framer);
+  return kind === FrameKind.presence && discovery.isNamedIn(bytes, start, end);
+}
+
+/** Whether the iq that the framer has passed holds a disco#info. */
+export function isAboutDiscovery(framer: Framer): boolean {
+  return framer.childNamespaceHash === DISCO_INFO;
 }
 
 const DISCO_INFO = namespaceHash(NS.discoInfo);

@@ -1,6 +1,6 @@
 import type { FrameSink, FramerLimits, XmlFault } from "../xml/index.js";
 import { Element, Framer, FrameKind, readHead, serialize } from "../xml/index.js";
-import { NS, UsageError } from "../xmpp/index.js";
+import { NS } from "../xmpp/index.js";
 import { readStreamHeader } from "./header.js";
 
 /** Who sends what a `MessageWriter` makes of a stream, in order. */
@@ -9,6 +9,8 @@ export interface MessageSink {
   message(bytes: Buffer): void;
   /** White space between two elements, which over WebSocket is a ping frame (RFC 7395 §3.8). */
   keepalive(): void;
+  /** What was to be written is no stream; nothing is sent of it, and nothing can be after it. The last call. */
+  unwritable(fault: XmlFault): void;
 }
 
 /**
@@ -18,13 +20,15 @@ export interface MessageSink {
  *         never names another address (RFC 7395 §3.6.1; protocol.md R12). An element that leans on the header for its
  *         default namespace or for a prefix gets the declaration (§3.3.3), put behind its name; no tree is built, and one
  *         that leans on nothing leaves as the bytes that came.
- * Errors  UsageError for what is no stream: the session has let through only what its own framers passed.
+ * Errors  what is no stream is a fault of ours, since the session lets through only what its own framers passed; the sink is
+ *         told, so that it harms this one client and not the process.
  */
 export class MessageWriter implements FrameSink {
   readonly #framer: Framer;
   readonly #sink: MessageSink;
   #declarations: readonly Declaration[] = [];
   #isAuthenticated = false;
+  #isBroken = false;
 
   /** `trusted`: what the server and components may send. */
   constructor(sink: MessageSink, trusted: FramerLimits) {
@@ -38,7 +42,7 @@ export class MessageWriter implements FrameSink {
   }
 
   write(bytes: Buffer): void {
-    this.#framer.scan(bytes, this);
+    if (!this.#isBroken) this.#framer.scan(bytes, this);
   }
 
   frame(kind: FrameKind, bytes: Buffer, start: number, end: number): void {
@@ -66,8 +70,9 @@ export class MessageWriter implements FrameSink {
     }
   }
 
-  fault({ code }: XmlFault): void {
-    throw new UsageError(`what leaves for a client is no stream: ${code}`);
+  fault(fault: XmlFault): void {
+    this.#isBroken = true;
+    this.#sink.unwritable(fault);
   }
 
   #open(bytes: Buffer, start: number, end: number): Buffer {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { MessageWriter } from "../../src/stream/index.js";
+import type { XmlFault } from "../../src/xml/index.js";
 import { NS } from "../../src/xmpp/index.js";
 import type { Link } from "./world.js";
 import { AUTH, domain, ENTITY, framerLimits, NAMESPACE, rule, SERVER_HEADER, SUCCESS, World } from "./world.js";
@@ -10,7 +11,13 @@ const SET = `<iq type='set' id='a1'><pubsub xmlns='${NAMESPACE}'/></iq>`;
 /** The messages in which a client over WebSocket would get this; throws if there is something that cannot be one. */
 function messages(stanzas: string): number {
   let count = 0;
-  const writer = new MessageWriter({ message: () => count++, keepalive: () => undefined }, framerLimits(1_048_576));
+  const unwritable = ({ code }: XmlFault): never => {
+    throw new Error(code);
+  };
+  const writer = new MessageWriter(
+    { message: () => count++, keepalive: () => undefined, unwritable },
+    framerLimits(1_048_576),
+  );
   writer.write(Buffer.from(SERVER_HEADER + stanzas));
   return count - 1;
 }

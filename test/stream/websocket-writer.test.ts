@@ -1,3 +1,4 @@
+import type { XmlFault } from "../../src/xml/index.js";
 import { describe, expect, test } from "vitest";
 import { MessageWriter } from "../../src/stream/index.js";
 import { forEachCut } from "../support/for-each-cut.js";
@@ -11,11 +12,15 @@ const header =
   "from='capulet.lit' version='1.0' xml:lang='en'>";
 const open = `<open xmlns="${framing}" from="capulet.lit" id="a1" version="1.0" xml:lang="en"/>`;
 
+function unwritable({ code }: XmlFault): never {
+  throw new Error(code);
+}
+
 /** The messages that chunks of a stream become; `ping` for a keepalive. */
 function written(chunks: readonly Buffer[]): string[] {
   const messages: string[] = [];
   const writer = new MessageWriter(
-    { message: (bytes) => messages.push(bytes.toString()), keepalive: () => messages.push("ping") },
+    { message: (bytes) => messages.push(bytes.toString()), keepalive: () => messages.push("ping"), unwritable },
     fixtureLimits,
   );
   for (const chunk of chunks) writer.write(chunk);
@@ -79,7 +84,10 @@ describe("opening and closing", () => {
     [`<failure xmlns='${sasl}'/>`, false],
     ["<iq><success xmlns='urn:xmpp:sasl:2'/></iq>", false],
   ])("%s tells whether the client is authenticated: %s", (element, isAuthenticated) => {
-    const writer = new MessageWriter({ message: () => undefined, keepalive: () => undefined }, fixtureLimits);
+    const writer = new MessageWriter(
+      { message: () => undefined, keepalive: () => undefined, unwritable },
+      fixtureLimits,
+    );
     writer.write(Buffer.from(header + element));
     expect(writer.isAuthenticated).toBe(isAuthenticated);
   });
@@ -94,9 +102,10 @@ describe("every element stands by itself (RFC 7395 §3.3.3)", () => {
     const iq = "<iq xmlns='jabber:client' type='result'><query xmlns='jabber:iq:roster'/></iq>";
     const chunk = Buffer.from(header + iq);
     const messages: Buffer[] = [];
-    new MessageWriter({ message: (bytes) => messages.push(bytes), keepalive: () => undefined }, fixtureLimits).write(
-      chunk,
-    );
+    new MessageWriter(
+      { message: (bytes) => messages.push(bytes), keepalive: () => undefined, unwritable },
+      fixtureLimits,
+    ).write(chunk);
     expect(messages[1]?.toString()).toBe(iq);
     expect(messages[1]?.buffer).toBe(chunk.buffer);
   });
@@ -157,6 +166,18 @@ describe("every element stands by itself (RFC 7395 §3.3.3)", () => {
   });
 });
 
-test("what is no stream is our own fault", () => {
-  expect(() => written([Buffer.from(`${header}<a></b>`)])).toThrow("mismatched-end-tag");
+test("what is no stream is told once, and nothing follows it", () => {
+  const messages: string[] = [];
+  const faults: string[] = [];
+  const writer = new MessageWriter(
+    {
+      message: (bytes) => messages.push(bytes.toString()),
+      keepalive: () => undefined,
+      unwritable: ({ code }) => faults.push(code),
+    },
+    fixtureLimits,
+  );
+  for (const text of [`${header}<a/>`, "<a></b>", "<c/>"]) writer.write(Buffer.from(text));
+  expect(messages).toHaveLength(2);
+  expect(faults).toEqual(["mismatched-end-tag"]);
 });
