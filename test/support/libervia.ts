@@ -106,7 +106,7 @@ async function startProsodyOfTheExample(): Promise<Prosody> {
     isReady: (log) =>
       log.includes("Activated service 'c2s' on [") && log.includes("Activated service 'component' on ["),
   });
-  return { peer, folder, c2sPort, directTlsPort: 0, componentPort, stop: () => peer.stop() };
+  return { peer, folder, c2sPort, directTlsPort: 0, componentPort, toldPort: 0, stop: () => peer.stop() };
 }
 
 /** Starts Libervia Pubsub as its unit does, and waits until it has heard what it may do and what it manages. */

@@ -33,6 +33,8 @@ export interface ProsodyOptions {
   readonly conference?: string;
   /** A service that gives places for files (XEP-0363); nobody serves them. */
   readonly upload?: string;
+  /** Another client port, in clear, that expects to be told the client's address (PROXY protocol). */
+  readonly expectsProxyHeader?: boolean;
   /** How long a lost stream can be resumed; ten minutes when absent. */
   readonly hibernationSeconds?: number;
 }
@@ -45,6 +47,8 @@ export interface Prosody {
   /** 0 without a certificate. */
   readonly directTlsPort: number;
   readonly componentPort: number;
+  /** The client port that expects a PROXY header; 0 without `expectsProxyHeader`. */
+  readonly toldPort: number;
   stop(): Promise<void>;
 }
 
@@ -64,9 +68,11 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
   const c2sPort = await freePort();
   const componentPort = await freePort();
   const directTlsPort = options.certificate === undefined ? 0 : await freePort();
+  const toldPort = options.expectsProxyHeader === true ? await freePort() : 0;
   for (const domain of domains) writeAccounts(folder, domain, options.users ?? { juliet: "r0m30", romeo: "jul13t" });
   const config = join(folder, "prosody.cfg.lua");
-  writeFileSync(config, configuration({ ...options, domains }, folder, c2sPort, componentPort, directTlsPort));
+  const ports = { c2sPort, componentPort, directTlsPort, toldPort };
+  writeFileSync(config, configuration({ ...options, domains }, folder, ports));
   const peer = await Peer.start({
     name: "Prosody",
     command: findProgram("prosody") ?? "prosody",
@@ -76,19 +82,18 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
       log.includes("Activated service 'c2s' on [") &&
       (options.components === undefined || log.includes("Activated service 'component' on [")),
   });
-  return { peer, folder, c2sPort, directTlsPort, componentPort, stop: () => peer.stop() };
+  return { peer, folder, ...ports, stop: () => peer.stop() };
 }
 
 function configuration(
   options: ProsodyOptions & { readonly domains: readonly string[] },
   folder: string,
-  c2sPort: number,
-  componentPort: number,
-  directTlsPort: number,
+  { c2sPort, componentPort, directTlsPort, toldPort }: Omit<Prosody, "peer" | "folder" | "stop">,
 ): string {
   const { certificate, delegations } = options;
   const tlsProtocol = options.tlsProtocol === undefined ? "" : `, protocol = ${lua(options.tlsProtocol)}`;
   const delegation = delegations === undefined ? [] : ["delegation"];
+  const told = toldPort === 0 ? [] : ["told_by_proxy"];
   const lines = [
     "run_as_root = true",
     `pidfile = ${lua(join(folder, "prosody.pid"))}`,
@@ -100,10 +105,11 @@ function configuration(
     `c2s_ports = { ${String(c2sPort)} }`,
     `component_ports = { ${String(componentPort)} }`,
     `c2s_direct_tls_ports = { ${directTlsPort === 0 ? "" : String(directTlsPort)} }`,
+    `told_by_proxy_ports = { ${toldPort === 0 ? "" : String(toldPort)} }`,
     `legacy_ssl_ports = {}`,
     `http_ports = {}`,
     `https_ports = {}`,
-    `modules_enabled = ${luaList([...modules.filter((module) => options.without?.includes(module) !== true), ...(options.modules ?? []), ...delegation, ...(certificate === undefined ? [] : ["tls"])])}`,
+    `modules_enabled = ${luaList([...modules.filter((module) => options.without?.includes(module) !== true), ...(options.modules ?? []), ...delegation, ...told, ...(certificate === undefined ? [] : ["tls"])])}`,
     `modules_disabled = { "s2s" }`,
     `authentication = ${lua(options.authentication ?? "internal_plain")}`,
     `storage = "internal"`,

@@ -5,7 +5,7 @@ import { temporaryFolder, cannotRun } from "../../support/peer.js";
 import { askServers } from "../../../src/cli/online.js";
 import { workspace, yaml } from "../../config/workspace.js";
 import { makeCertificate } from "../../support/certificate.js";
-import { startProsody } from "../../support/prosody.js";
+import { type Prosody, startProsody } from "../../support/prosody.js";
 import { entityJid, Scene, secret, verseIq, verseNs } from "../../support/scene.js";
 
 const client = "127.0.0.2";
@@ -82,6 +82,36 @@ describe.skipIf(cannotRun("ejabberdctl", "erl", "openssl", "haproxy"))("HAProxy,
     }
   });
 });
+
+describe.skipIf(cannotRun("prosody", "openssl")).each(versions)(
+  "Prosody with a module that reads %s",
+  (proxyProtocol) => {
+    let prosody: Prosody;
+    let scene: Scene;
+    beforeAll(async () => {
+      prosody = await startProsody({ components: { [entityJid]: secret }, expectsProxyHeader: true });
+      scene = await Scene.before(prosody, {
+        behind: { c2sPort: prosody.toldPort, componentPort: prosody.componentPort, c2s: { proxyProtocol } },
+        delegations: { [verseNs]: { jid: entityJid } },
+      });
+    });
+    afterEach(() => scene.clear());
+    afterAll(() => scene.stop());
+
+    test.each(["clear", "starttls", "direct"] as const)(
+      "has clients at their own addresses that connect to Caesura over %s",
+      async (transport) => {
+        const entity = await scene.entity();
+        entity.answerAll(() => ({ payload: `<line xmlns='${verseNs}'>yes</line>` }));
+        const localAddress = { clear: "127.0.0.3", starttls: "127.0.0.4", direct: "127.0.0.5" }[transport];
+        const juliet = await scene.login("juliet", { transport, localAddress, resource: transport });
+        expect((await juliet.ask(verseIq("v1"))).raw).toContain("yes");
+        await juliet.settle();
+        await prosody.peer.untilLog((log) => log.includes(`juliet@capulet.lit/${transport} is at ${localAddress}\n`));
+      },
+    );
+  },
+);
 
 describe.skipIf(cannotRun("prosody", "openssl", "haproxy"))("HAProxy with accept-proxy, in front of Prosody", () => {
   test.each(
