@@ -389,6 +389,22 @@ describe("resumption", () => {
     expect(world.hub.stats).toMatchObject({ resumable: 0, sessions: 0, pending: 0 });
   });
 
+  test("is nobody's where the server offered none: counters are translated, and the session ends with its stream (S23)", () => {
+    const { world, entity } = setUp();
+    const link = world.boundClient(JID);
+    link.client(ENABLE);
+    link.server("<enabled xmlns='urn:xmpp:sm:3'/>");
+    link.forget();
+    link.client(request("a1") + message("m1"));
+    reply(entity);
+    link.server(ack(1));
+    expect(link.take("client")).toContain(ack(2));
+    link.client(request("a2"));
+    link.machine.closed("client", "reset");
+    expect(world.hub.stats).toMatchObject({ resumable: 0, sessions: 0, pending: 0 });
+    expect(world.timers).toBe(0);
+  });
+
   test("is over when nobody comes back in time, and what was pending with it", () => {
     const { world, entity } = setUp({ timeoutMs: 10_000_000 });
     const { link } = managed(world);
