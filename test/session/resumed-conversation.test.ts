@@ -1,22 +1,32 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import { NS } from "../../src/xmpp/index.js";
 import type { Link } from "./world.js";
 import { clientHeader, domain, ENTITY, login, NAMESPACE, rule, SERVER_HEADER, World } from "./world.js";
 
 // A client and a server that count exactly as XEP-0198 wants, a managing entity, and Caesura between them; connections are
-// cut at any point, with unread bytes on either side, and resumed. In the end every message has arrived once and in
-// order, every request was executed once and answered once, and no counter ever went too far.
+// cut at any point, with unread bytes on either side, and resumed. Some requests are the entity's at once (q), some when
+// the server has been asked about the account (p), some when the server does not know the node (n). In the end every
+// message has arrived once and in order, every request was executed once and answered once, and no counter ever went too
+// far.
 
 const SM = "urn:xmpp:sm:3";
 const JID = "juliet@capulet.lit/balcony";
+const CONTACT = "romeo@capulet.lit";
+const timeoutMs = 100_000_000;
+const RULES = [
+  rule(NAMESPACE, { timeoutMs, foreignTargets: "probe" }),
+  rule(NS.delegationBareDiscoInfo, { timeoutMs }),
+];
 
 type Step =
-  | { readonly kind: "message" | "request" | "client-reads" | "client-asks" | "server-reads" | "server-asks" }
+  | { readonly kind: "message" | "request" | "probed-request" | "node-request" }
+  | { readonly kind: "client-reads" | "client-asks" | "server-reads" | "server-asks" }
   | { readonly kind: "server-message" | "cut" | "server-cut" | "resume" | "abandon" }
   | { readonly kind: "reply"; readonly which: number };
 
 const plain = fc.constantFrom(
-  ...(["message", "request", "request", "client-reads", "client-reads", "client-asks"] as const),
+  ...(["message", "request", "probed-request", "node-request", "client-reads", "client-reads", "client-asks"] as const),
   ...(["server-reads", "server-reads", "server-asks", "server-message"] as const),
 );
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -37,7 +47,7 @@ const attribute = (element: string, name: string) => new RegExp(` ${name}=["']([
 const isStanza = (element: string) => /^<(message|iq|presence)\b/.test(element);
 
 class Conversation {
-  readonly world = new World([domain([rule(NAMESPACE, { timeoutMs: 100_000_000 })])]);
+  readonly world = new World([domain(RULES)]);
   readonly entity = this.world.entity();
   link: Link;
   isConnected = true;
@@ -49,13 +59,16 @@ class Conversation {
   readonly seenByClient: string[] = [];
   messages = 0;
   requests = 0;
+  probedRequests = 0;
+  nodeRequests = 0;
   // The server.
   serverReceived = 0;
+  serverMessages = 0;
   serverSent: string[] = [];
   serverAcknowledged = 0;
   readonly seenByServer: string[] = [];
   // The entity.
-  readonly wrappers: { readonly outer: string; readonly inner: string }[] = [];
+  readonly wrappers: { readonly outer: string; readonly inner: string; readonly from: string }[] = [];
   readonly executed: string[] = [];
 
   constructor() {
@@ -75,6 +88,16 @@ class Conversation {
       case "request":
         this.clientSends(`<iq type='set' id='q${this.requests++}'><pubsub xmlns='${NAMESPACE}'/></iq>`);
         break;
+      case "probed-request":
+        this.clientSends(
+          `<iq type='set' id='p${this.probedRequests++}' to='${CONTACT}'><pubsub xmlns='${NAMESPACE}'/></iq>`,
+        );
+        break;
+      case "node-request":
+        this.clientSends(
+          `<iq type='get' id='n${this.nodeRequests++}' to='${CONTACT}'><query xmlns='${NS.discoInfo}' node='x'/></iq>`,
+        );
+        break;
       case "client-reads":
         this.clientReads();
         break;
@@ -88,7 +111,7 @@ class Conversation {
         if (this.isConnected) this.link.server(`<r xmlns='${SM}'/>`);
         break;
       case "server-message":
-        this.serverSends(`<message id='s${this.serverSent.length}'/>`);
+        this.serverSends(`<message id='s${this.serverMessages++}'/>`);
         break;
       case "reply":
         this.reply(one.which);
@@ -149,6 +172,7 @@ class Conversation {
       if (isStanza(element)) {
         this.serverReceived++;
         this.seenByServer.push(attribute(element, "id") ?? "");
+        if (element.startsWith("<iq ")) this.serverSends(answerOfServer(element));
       } else if (element.startsWith("<r ")) {
         this.link.server(`<a xmlns='${SM}' h='${this.serverReceived}'/>`);
       } else if (element.startsWith("<a ")) this.serverLearns(Number(attribute(element, "h")));
@@ -166,7 +190,11 @@ class Conversation {
       const inner = element.slice(element.indexOf('<iq xmlns="jabber:client"'));
       const id = attribute(inner, "id") ?? "";
       this.executed.push(id);
-      this.wrappers.push({ outer: attribute(element, "id") ?? "", inner: id });
+      this.wrappers.push({
+        outer: attribute(element, "id") ?? "",
+        inner: id,
+        from: attribute(inner, "to") ?? "juliet@capulet.lit",
+      });
     }
   }
 
@@ -174,7 +202,7 @@ class Conversation {
     const [wrapper] = this.wrappers.splice(which % Math.max(1, this.wrappers.length), 1);
     if (wrapper === undefined) return;
     this.entity.near(
-      `<iq from='${ENTITY}' to='capulet.lit' type='result' id='${wrapper.outer}'><delegation xmlns='urn:xmpp:delegation:2'><forwarded xmlns='urn:xmpp:forward:0'><iq xmlns='jabber:client' type='result' id='${wrapper.inner}' to='${JID}'/></forwarded></delegation></iq>`,
+      `<iq from='${ENTITY}' to='capulet.lit' type='result' id='${wrapper.outer}'><delegation xmlns='urn:xmpp:delegation:2'><forwarded xmlns='urn:xmpp:forward:0'><iq xmlns='jabber:client' type='result' id='${wrapper.inner}' from='${wrapper.from}' to='${JID}'/></forwarded></delegation></iq>`,
     );
   }
 
@@ -226,6 +254,14 @@ class Conversation {
   }
 }
 
+/** The server lets the client through to its contact, and knows no node of the contact's. */
+function answerOfServer(question: string): string {
+  const attributes = `id='${attribute(question, "id")}' from='${CONTACT}' to='${JID}'`;
+  if (attribute(question, "node") === undefined)
+    return `<iq type='result' ${attributes}><query xmlns='${NS.discoInfo}'/></iq>`;
+  return `<iq type='error' ${attributes}><error type='cancel'><item-not-found xmlns='${NS.stanzaErrors}'/></error></iq>`;
+}
+
 const numbered = (letter: string, count: number) => Array.from({ length: count }, (_, at) => `${letter}${at}`);
 
 test(
@@ -237,16 +273,24 @@ test(
         const talk = new Conversation();
         for (const one of steps) talk.perform(one);
         talk.finish();
-        const isOf = (letter: string) => (id: string) => id.startsWith(letter);
-        expect(talk.seenByServer).toEqual(numbered("m", talk.messages));
-        expect(talk.seenByClient.filter(isOf("s"))).toEqual(numbered("s", talk.serverSent.length));
-        expect(talk.executed.toSorted()).toEqual(numbered("q", talk.requests).toSorted());
-        expect(talk.seenByClient.filter(isOf("q")).toSorted()).toEqual(numbered("q", talk.requests).toSorted());
+        const isOf = (letter: string) => (id: string) => new RegExp(`^${letter}\\d+$`).test(id);
+        const all = [
+          ...numbered("q", talk.requests),
+          ...numbered("p", talk.probedRequests),
+          ...numbered("n", talk.nodeRequests),
+        ];
+        expect(talk.seenByServer.filter(isOf("m"))).toEqual(numbered("m", talk.messages));
+        expect(talk.seenByServer.filter(isOf("n"))).toEqual(numbered("n", talk.nodeRequests));
+        expect(talk.seenByServer.filter(isOf("made-"))).toHaveLength(talk.probedRequests);
+        expect(new Set(talk.seenByServer).size).toBe(talk.seenByServer.length);
+        expect(talk.seenByClient.filter(isOf("s"))).toEqual(numbered("s", talk.serverMessages));
+        expect(talk.executed.toSorted()).toEqual(all.toSorted());
+        expect(talk.seenByClient.filter((id) => !id.startsWith("s")).toSorted()).toEqual(all.toSorted());
         expect(talk.unacknowledged).toEqual([]);
         expect(talk.serverAcknowledged).toBe(talk.serverSent.length);
         expect(talk.link.endReason).toBeUndefined();
       }),
-      { numRuns: 300 },
+      { numRuns: 500 },
     );
   },
 );
