@@ -1,6 +1,6 @@
 import type { Waiting } from "../rules/index.js";
 import { attributeOf, childElements, Element, findChild } from "../xml/index.js";
-import { NS } from "../xmpp/index.js";
+import { NS, parseJid } from "../xmpp/index.js";
 import type { Delegation } from "./delegations.js";
 import type { Hub } from "./hub.js";
 import type { DelegatedRequest } from "./requests.js";
@@ -48,8 +48,8 @@ export function delegate(hub: Hub, party: AskingParty, delegation: Delegation, w
         // A reload may have taken the rule away, or given it to somebody else.
         const { rules } = domain.settings;
         if (!rules.rulesOf(rule.entity).some(({ namespace }) => namespace === rule.namespace)) return false;
-        if (conditionOfError(answer) !== "item-not-found") {
-          if (answersForPubsub(answer)) hub.report({ kind: "shadowed", domain: domain.name, rule: rule.namespace });
+        if (!isUnknownNode(answer, delegation)) {
+          if (answersItself(answer)) hub.report({ kind: "shadowed", domain: domain.name, rule: rule.namespace });
           return false;
         }
         delegations.forward(party.begin(delegation, false));
@@ -86,17 +86,27 @@ function conditionOfError(answer: Element): string | undefined {
   return condition?.name ?? "undefined-condition";
 }
 
-/** The server's own publish-subscribe service answers for a node that is to be the managing entity's. */
-function answersForPubsub(answer: Element): boolean {
-  const info = findChild(answer, "query", NS.discoInfo);
-  if (info !== undefined) {
-    return childElements(info).some(
-      (child) => child.name === "identity" && attributeOf(child, "category") === "pubsub",
-    );
-  }
-  const items = findChild(answer, "query", NS.discoItems);
-  const node = items && attributeOf(items, "node");
-  return node !== undefined && node.split("#")[0] !== COMMANDS;
+/** Whether the server does not know a node of an account that the sender may know of (XEP-0355 §7.2.4). */
+function isUnknownNode(answer: Element, { iq, from }: Delegation): boolean {
+  const condition = conditionOfError(answer);
+  if (condition === "item-not-found") return true;
+  // COMPAT(ejabberd 23.01): without a PEP service it says so to the owner alone. Contacts hear `not-allowed`, and
+  // strangers, who must not learn who exists, `subscription-required`. See docs/decisions/0018-nodes-of-contacts.md.
+  const { to } = attributesOf(iq);
+  return condition === "not-allowed" && to !== undefined && parseJid(to)?.bareKey !== parseJid(from)?.bareKey;
+}
+
+/**
+ * The server's own service answers for a node that is to be the managing entity's. Some servers answer for any node, with
+ * no more than what the account is.
+ */
+function answersItself(answer: Element): boolean {
+  const query = findChild(answer, "query", NS.discoInfo) ?? findChild(answer, "query", NS.discoItems);
+  if (query === undefined || attributeOf(answer, "type") !== "result") return false;
+  const isCommand = childElements(query).some(
+    (child) => child.name === "identity" && attributeOf(child, "category") === "automation",
+  );
+  return !isCommand && attributeOf(query, "node")?.split("#")[0] !== COMMANDS;
 }
 
 /** XEP-0050 §2.1: a node of the server's on accounts, too. */

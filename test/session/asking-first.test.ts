@@ -77,6 +77,30 @@ describe("a question about a node of an account (XEP-0355 §7.2.4, protocol.md D
     ]);
   });
 
+  test("that the server answers with no more than what the account is, is told to the operator, too", () => {
+    const world = new World([domain([special("info")])]);
+    const juliet = world.boundClient();
+    juliet.client(query(undefined));
+    juliet.server(
+      `<iq type='result' id='d1' from='juliet@capulet.lit' to='${JULIET}'><query xmlns='http://jabber.org/protocol/disco#info' node='urn:verona:feast'><identity category='account' type='registered'/></query></iq>`,
+    );
+    expect(world.events.filter(({ kind }) => kind === "shadowed")).toHaveLength(1);
+  });
+
+  test.each([
+    ["romeo@capulet.lit", true],
+    ["juliet@capulet.lit", false],
+  ])("that the server does not allow is the entity's for a contact (ejabberd): to %s %s", (to, isTaken) => {
+    const world = new World([domain([special("info")])]);
+    const entity = world.entity();
+    entity.forget();
+    const juliet = world.boundClient();
+    juliet.client(query(to));
+    juliet.server(error(to, "not-allowed"));
+    expect(entity.take("component").includes("urn:verona:feast")).toBe(isTaken);
+    expect(juliet.take("client").includes("not-allowed")).toBe(!isTaken);
+  });
+
   test("is not settled by an answer from somebody else with the same id", () => {
     const world = new World([domain([special("info")])]);
     const entity = world.entity();
