@@ -47,7 +47,7 @@ export function infoOf({ raw }: Pick<Received, "raw">): DiscoInfo {
 export type EntityDisco = (node: string) => string | null | undefined;
 
 /** Answers questions about nodes of namespace delegation (XEP-0355 §7.2). Returns whether the element was one. */
-export function answerDisco(element: Element, stream: XmppStream, say: EntityDisco): boolean {
+export function answerDisco(element: Element, stream: Pick<XmppStream, "send">, say: EntityDisco): boolean {
   const query = element.getChild("query", infoNs);
   if (query === undefined || element.attrs["type"] !== "get") return false;
   const { node = "" } = query.attrs as Record<string, string>;
