@@ -25,7 +25,7 @@ function draw() {
         height: 110,
         legend: { show: false },
         cursor: { show: false },
-        padding: [8, 4, 0, 0],
+        padding: [8, 28, 0, 0],
         scales: { x: { time: true }, y: { range: (_plot, _least, most) => [0, Math.max(1, most * 1.15)] } },
         axes: [
           { ...axis, size: 24, space: 80, values: (_plot, splits) => splits.map(clock) },
@@ -49,7 +49,12 @@ function draw() {
 }
 
 function clock(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+  return new Date(seconds * 1000).toLocaleTimeString([], {
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hour12: false,
+  });
 }
 
 function table({ columns }) {
