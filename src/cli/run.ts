@@ -1,6 +1,15 @@
 import { loadConfig, type Config, type Problem } from "../config/index.js";
 import { InheritedSockets, ListenError } from "../listen/index.js";
-import { createLogger, flushLog, standardOutput, type LogDestination, type Logger } from "../log/index.js";
+import {
+  createLogger,
+  flushLog,
+  lineFormat,
+  standardOutput,
+  standardOutputKind,
+  type LogDestination,
+  type Logger,
+  type OutputKind,
+} from "../log/index.js";
 import type { ReloadOutcome } from "../admin/index.js";
 import { StoreError } from "../store/index.js";
 import { startProxy, type ProcessControls, type StreamProxy } from "../main.js";
@@ -15,7 +24,7 @@ export interface RunOptions {
 }
 
 /**
- * `caesura run`: serves until a signal says otherwise. JSON log on standard output.
+ * `caesura run`: serves until a signal says otherwise. The log is on standard output.
  *
  * SIGHUP          reads the configuration again; a bad file changes nothing.
  * SIGTERM, SIGINT drain, as whoever calls `close` of the proxy does; a second one ends the process at once.
@@ -31,6 +40,8 @@ export async function run({ config: file }: RunOptions, terminal: Terminal): Pro
     return exitCode.usage;
   }
   const destination = standardOutput();
+  const output = { ...standardOutputKind(env), hasColours: terminal.hasColours };
+  destination.format = lineFormat(loaded.config.log.format, output);
   const log = createLogger({ level: loaded.config.log.level, destination });
   // The process ends all the same; this only makes sure that the log says why.
   const lastWords = (error: Error): void => {
@@ -51,7 +62,18 @@ export async function run({ config: file }: RunOptions, terminal: Terminal): Pro
     });
     logStart(log, loaded.config, proxy);
     warnOfUnused(log, sockets);
-    const running: Running = { file, env, log, destination, sockets, manager, requests, proxy, config: loaded.config };
+    const running: Running = {
+      file,
+      env,
+      log,
+      destination,
+      output,
+      sockets,
+      manager,
+      requests,
+      proxy,
+      config: loaded.config,
+    };
     await manager.ready(statusOf(running));
     await untilStopped(running);
     await flushLog(log);
@@ -80,6 +102,7 @@ interface Running {
   readonly log: Logger;
   /** Of the log. */
   readonly destination: LogDestination;
+  readonly output: OutputKind;
   readonly sockets: InheritedSockets;
   readonly manager: ServiceManager;
   readonly requests: Requests;
@@ -163,6 +186,7 @@ async function reload(running: Running): Promise<ReloadOutcome> {
   try {
     await proxy.reload(loaded.config);
     running.config = loaded.config;
+    running.destination.format = lineFormat(loaded.config.log.format, running.output);
     log.info({ event: "reloaded", addresses: proxy.addresses }, "the new configuration is in use");
   } catch (error) {
     // The proxy has counted it and serves as before. What it throws here is a port or a certificate that is not taken.

@@ -235,7 +235,12 @@ export interface DrainConfig {
 
 export interface LogConfig {
   readonly level: LogLevel;
+  readonly format: LogFormat;
 }
+
+/** How a line looks; `auto` goes by what standard output is. */
+export const logFormats = ["auto", "json", "pretty", "journald"] as const;
+export type LogFormat = (typeof logFormats)[number];
 
 /** From the most to the fewest lines. */
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;

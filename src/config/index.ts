@@ -21,6 +21,7 @@ export type {
   ListenerConfig,
   NetworkConfig,
   LogConfig,
+  LogFormat,
   LogLevel,
   ServerC2sConfig,
   ServerComponentConfig,
@@ -30,7 +31,7 @@ export type {
   TimeoutsConfig,
 } from "./config.js";
 export { isLoopback } from "./addresses.js";
-export { logLevels } from "./config.js";
+export { logFormats, logLevels } from "./config.js";
 export { problemCodes } from "./problem.js";
 export type { LoadedConfig, Problem, ProblemCode } from "./problem.js";
 export { Secret } from "./secret.js";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { adminSchema, metricsSchema } from "./admin-schema.js";
 import { storeSchema } from "./client-mode-schema.js";
-import { logLevels } from "./config.js";
+import { logFormats, logLevels } from "./config.js";
 import { domainsSchema } from "./domain-schema.js";
 import { drainSchema } from "./drain.js";
 import { streamManagementSchema } from "./stream-management.js";
@@ -269,6 +269,11 @@ export const logSchema = z.strictObject({
     about: "The least important lines to write; content of stanzas and credentials appear at none.",
     example: "debug",
   }),
+  format: about(z.enum(logFormats).default("auto"), {
+    about:
+      "How a line looks: `json`; `pretty`, one readable line for a person; `journald`, JSON behind the priority `<0>` to `<7>` of sd-daemon(3); `auto`: `pretty` on a terminal, `journald` where standard output is the journal, else `json`.",
+    example: "json",
+  }),
 });
 
 /** The schema of `proxy.yaml`: each key with type, default, range, one sentence and an example. */
@@ -311,5 +316,5 @@ export const configSchema = z.strictObject({
     example: { path: "/var/lib/caesura/grants" },
     absent: "nothing is kept; no domain may have `clientMode`",
   }),
-  log: about(logSchema.prefault({}), { about: "The log, JSON lines on standard output.", example: { level: "info" } }),
+  log: about(logSchema.prefault({}), { about: "The log, lines on standard output.", example: { level: "info" } }),
 });

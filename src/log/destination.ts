@@ -1,4 +1,5 @@
 import type { DestinationStream } from "pino";
+import type { FormatLine } from "./format.js";
 
 // The log must not be able to stop the proxy. What is read at the other end of standard output may be slow or gone, and the
 // disk may be full; a stranger can bring each of these about by making lines. So:
@@ -27,6 +28,8 @@ export interface LogDestinationParts {
 
 /** Where lines of the log go. Never throws and, but for `flushSync`, never waits. */
 export class LogDestination implements DestinationStream {
+  /** The form of the lines from now on; JSON as it comes unless it is set. */
+  format: FormatLine = (line) => line;
   readonly #parts: LogDestinationParts;
   readonly #maxBacklogBytes: number;
   readonly #dropped = new Map<DropReason, number>(dropReasons.map((reason) => [reason, 0]));
@@ -53,7 +56,7 @@ export class LogDestination implements DestinationStream {
 
   /** Takes one line, with its line feed. */
   write(line: string): void {
-    const bytes = Buffer.from(line);
+    const bytes = Buffer.from(this.format(line));
     if (this.#trouble === undefined) {
       this.#append(bytes);
       this.#drain();
@@ -153,7 +156,7 @@ export class LogDestination implements DestinationStream {
   }
 
   #note(): Uint8Array | undefined {
-    return this.#untold.size === 0 ? undefined : Buffer.from(this.#parts.note(this.#untold));
+    return this.#untold.size === 0 ? undefined : Buffer.from(this.format(this.#parts.note(this.#untold)));
   }
 }
 

@@ -1,9 +1,18 @@
 import { constants, fstatSync, openSync, writeSync } from "node:fs";
+import { isJournalStream, type OutputKind } from "./format.js";
 
 /** Writes to standard output without waiting for its reader: what `LogDestination` asks for. */
 export function standardOutputWriter(): (bytes: Uint8Array) => number {
   const fd = withoutWaiting(1);
   return (bytes) => writeSync(fd, bytes);
+}
+
+/** What standard output is, as far as the form of lines goes by it. */
+export function standardOutputKind(env: Readonly<Record<string, string | undefined>>): Omit<OutputKind, "hasColours"> {
+  return {
+    isTerminal: process.stdout.isTTY,
+    isJournal: isJournalStream(env["JOURNAL_STREAM"], fstatSync(1, { bigint: true })),
+  };
 }
 
 /**

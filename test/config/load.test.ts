@@ -40,7 +40,7 @@ describe("a configuration without problems", () => {
       resumptionMs: 900_000,
       graceMs: 30_000,
     });
-    expect(log).toEqual({ level: "info" });
+    expect(log).toEqual({ level: "info", format: "auto" });
     expect(admin).toBeUndefined();
     expect(listen[1]).toEqual({ kind: "component", host: "127.0.0.1", port: 5_347, tls: "none" });
   });
