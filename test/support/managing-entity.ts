@@ -117,6 +117,12 @@ export class ManagingEntity {
     return this.stream.unread.map(unwrap).filter((wrapped) => wrapped !== undefined);
   }
 
+  /** What nobody has taken, but for the questions on what the entity offers (XEP-0355 §7.2), which it need not answer. */
+  get unexpected(): readonly string[] {
+    const isQuestion = (raw: string): boolean => raw.includes(`node="${delegationNs}:`) && raw.includes("disco#info");
+    return this.stream.unread.map(({ raw }) => raw).filter((raw) => !isQuestion(raw));
+  }
+
   send(bytes: string): void {
     this.stream.send(bytes);
   }
