@@ -239,7 +239,9 @@ describe.skipIf(cannotRun("prosody", "openssl"))("caesura drain", () => {
       let shown = "";
       draining.stdout.setEncoding("utf8").on("data", (text: string) => (shown += text));
       const ended = new Promise<number | null>((resolve) => draining.once("close", resolve));
-      await scene.caesura.untilMetric("caesura_draining", {}, (value) => value === 1);
+      const shows = new Promise((resolve) => draining.stdout.once("data", resolve));
+      await withDeadline(shows, 30_000, () => "drain shows nothing");
+      expect(await scene.caesura.metric("caesura_draining")).toBe(1);
       entity.answer(wrapped);
       expect((await juliet.answer("d1")).element.attrs["type"]).toBe("result");
       expect(await juliet.streamError()).toBe("system-shutdown");
