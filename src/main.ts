@@ -13,7 +13,7 @@ import {
 } from "./listen/index.js";
 import { ClientModeMetrics, DelegationMetrics, declareLog, declareProcess, Families } from "./metrics/index.js";
 import { Links, RelayMetrics, Turns, type CountingMachine, type DrainProgress } from "./relay/index.js";
-import { Hub, type Performer } from "./session/index.js";
+import { Hub, openClientLink, openComponentLink, type Performer } from "./session/index.js";
 import { Grants } from "./main/grants.js";
 import { Administration } from "./main/administration.js";
 import { logHubEvent } from "./main/hub-log.js";
@@ -283,11 +283,11 @@ export class StreamProxy {
   }
 
   #openMachine(settings: ListenerSettings, performer: Performer): CountingMachine {
-    if (settings.kind === "component") return this.#hub.openComponentLink(performer);
+    if (settings.kind === "component") return openComponentLink(this.#hub, performer);
     // Where a stream inside WebSocket begins, TLS has ended: here, or in front.
     if (settings.kind === "websocket")
-      return this.#hub.openClientLink(performer, { tls: "none", carrier: "websocket" });
-    return this.#hub.openClientLink(performer, { tls: settings.tls });
+      return openClientLink(this.#hub, performer, { tls: "none", carrier: "websocket" });
+    return openClientLink(this.#hub, performer, { tls: settings.tls });
   }
 
   #observe(): Observatory {

@@ -13,9 +13,9 @@ import { normaliseDomain, NS } from "../xmpp/index.js";
 import { ClientStream } from "./client-stream.js";
 import type { Domain } from "./domain.js";
 import { faultEvent, LINK_FAULTS, type LinkFaultCode } from "./faults.js";
-import type { Hub, LinkStats } from "./hub.js";
+import type { Hub } from "./hub.js";
 import type { CloseReason, Farewell, LegClosed, LegName, LinkMachine, LinkTimer, Performer } from "./performer.js";
-import { Pump } from "./pump.js";
+import { type LinkStats, Pump } from "./pump.js";
 import { ServerTls } from "./server-tls.js";
 import { Teardown } from "./teardown.js";
 

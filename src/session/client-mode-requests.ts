@@ -10,7 +10,7 @@ import {
 import { attributeOf, childElements, Element, findChild } from "../xml/index.js";
 import type { Jid, StanzaErrorCondition } from "../xmpp/index.js";
 import { NS, parseJid, stanzaErrorTypes } from "../xmpp/index.js";
-import type { ClientSession } from "./client-session.js";
+import type { BoundSession } from "./bound-session.js";
 import type { Domain } from "./domain.js";
 import { stanzaError } from "./errors.js";
 import type { Hub } from "./hub.js";
@@ -59,7 +59,7 @@ export function takesClientModeIq(hub: Hub, domain: Domain, party: GrantParty, i
  *
  * Returns true if it was taken. What cannot be proved to be an answer goes to the server.
  */
-export function takesGrantAnswer(hub: Hub, domain: Domain, party: ClientSession, message: Element): boolean {
+export function takesGrantAnswer(hub: Hub, domain: Domain, party: BoundSession, message: Element): boolean {
   const { clientMode: mode, name } = domain;
   const { to, type, id } = attributesOf(message);
   if (mode === undefined || to === undefined || type === "error" || !isDomain(to, domain)) return false;
@@ -102,7 +102,7 @@ export function takesGrantAnswer(hub: Hub, domain: Domain, party: ClientSession,
  * Whether the user's client has ad-hoc commands (XEP-0050 §2.1), so that the user can take back what is granted now: only
  * then it may be kept for the next session (XEP-0355 §8, rule 2).
  */
-function askForCommands({ name }: Domain, { client, jid }: ClientSession, told: (hasCommands: boolean) => void): void {
+function askForCommands({ name }: Domain, { client, jid }: BoundSession, told: (hasCommands: boolean) => void): void {
   const question = new Element("iq", { xmlns: NS.client, type: "get", from: name, to: jid.full() });
   question.c("query", { xmlns: NS.discoInfo });
   client.ask(question, CLIENT_ANSWER_MS, (answer) => {

@@ -12,7 +12,7 @@ import { advertisement, ClientMode, grantMessage, grantTexts } from "../delegati
 import { parseJid } from "../xmpp/index.js";
 import type { Alarms } from "./alarms.js";
 import type { Carrier } from "./carrier.js";
-import type { ClientSession } from "./client-session.js";
+import type { BoundSession } from "./bound-session.js";
 import type { Domain } from "./domain.js";
 import type { Entities } from "./entities.js";
 import type { GrantStep, HubEnvironment, HubStats } from "./hub-types.js";
@@ -48,9 +48,9 @@ export class ClientModes {
   /** Grants of domains that have had no client mode so far. */
   readonly #kept = new Map<string, GrantChange[]>();
   /** The questions that a session has been asked, by challenge. */
-  readonly #asked = new WeakMap<ClientSession, Set<string>>();
+  readonly #asked = new WeakMap<BoundSession, Set<string>>();
   /** What was granted for as long as a session lasts. */
-  readonly #endingWith = new Map<ClientSession, EndingGrants[]>();
+  readonly #endingWith = new Map<BoundSession, EndingGrants[]>();
   /** The grants among those that are not stored. */
   readonly #passing = new WeakSet<Grant>();
   #isToBeTold = false;
@@ -130,7 +130,7 @@ export class ClientModes {
   }
 
   /** A session has sent available presence: it is asked what its user was asked meanwhile. */
-  available(session: ClientSession): void {
+  available(session: BoundSession): void {
     const { domain, jid } = session;
     const mode = domain.clientMode;
     if (mode?.isExpecting(jid.bareKey) !== true) return;
@@ -157,7 +157,7 @@ export class ClientModes {
   grant(
     domain: Domain,
     { question, changes }: Extract<GrantAnswerOutcome, { kind: "grant" }>,
-    session: ClientSession | undefined,
+    session: BoundSession | undefined,
     done: (refusal: GrantAnswerRefusal | undefined) => void,
   ): void {
     const mode = domain.clientMode;
@@ -199,7 +199,7 @@ export class ClientModes {
   }
 
   /** A session is over, and with it what was granted for so long; the user is asked again (XEP-0355 §8, rule 2). */
-  over(session: ClientSession): void {
+  over(session: BoundSession): void {
     const all = this.#endingWith.get(session);
     if (all === undefined) return;
     this.#endingWith.delete(session);
@@ -276,7 +276,7 @@ export class ClientModes {
     else this.#env.grants.save(domain, changes, otherwise, done);
   }
 
-  #endWith(session: ClientSession, domain: string, question: GrantQuestion, changes: readonly GrantChange[]): void {
+  #endWith(session: BoundSession, domain: string, question: GrantQuestion, changes: readonly GrantChange[]): void {
     const grants = new Set(changes.flatMap((change) => (change.kind === "put" ? [change.grant] : [])));
     for (const grant of grants) this.#passing.add(grant);
     const others = this.#endingWith.get(session) ?? [];
@@ -286,7 +286,7 @@ export class ClientModes {
   }
 
   /** RFC 6121 §8.5.2.1.1: a session with a negative priority gets no messages that were not sent to it. */
-  #askSession(domain: Domain, session: ClientSession, question: GrantQuestion): void {
+  #askSession(domain: Domain, session: BoundSession, question: GrantQuestion): void {
     if (session.priority === undefined || session.priority < 0 || !session.isReachable || session.domain !== domain)
       return;
     const asked = this.#asked.get(session) ?? new Set<string>();

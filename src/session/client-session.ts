@@ -7,21 +7,21 @@ import { NS } from "../xmpp/index.js";
 import { answersDiscovery } from "./answered-here.js";
 import { delegate, type AskingParty } from "./asking-first.js";
 import { takesClientModeIq, takesGrantAnswer, type GrantParty } from "./client-mode-requests.js";
-import type { ClientStream } from "./client-stream.js";
+import type { BoundSession, ResumableStream } from "./bound-session.js";
+import type { Carrier } from "./carrier.js";
 import type { Delegation } from "./delegations.js";
 import type { Domain } from "./domain.js";
 import { stanzaBytes, stanzaError } from "./errors.js";
-import type { RequestFaultCode } from "./faults.js";
+import type { RequestFaultCode } from "./request-faults.js";
 import { passesToClient, type ServedSession } from "./from-server.js";
 import { HeldFrames, type HeldFrame } from "./held-frames.js";
 import type { Hub } from "./hub.js";
 import type { SessionView } from "./views.js";
 import { Outlet } from "./outlet.js";
-import { describeRequest, resultFor, type DelegatedRequest, type Requester } from "./requests.js";
-import { Questions, type Fence } from "./questions.js";
+import { describeRequest, resultFor, type DelegatedRequest, type Fence, type Requester } from "./requests.js";
+import { Questions } from "./questions.js";
 import type { SessionLink } from "./session-link.js";
 import { ToComponents } from "./to-components.js";
-import type { UserEntity } from "./user-entity.js";
 
 /**
  * A bound c2s session: which of the client's stanzas are taken, which wait, and what is put into its stream.
@@ -31,7 +31,7 @@ import type { UserEntity } from "./user-entity.js";
  * Stanzas wait here, in order, behind a blocking delegation (D41) or behind too many pending ones. With stream
  * management the session outlives its stream: what it is answered meanwhile is kept for the next one (protocol.md S21).
  */
-export class ClientSession implements Requester, AskingParty, ServedSession, GrantParty {
+export class ClientSession implements BoundSession, Requester, AskingParty, ServedSession, GrantParty {
   readonly jid: Jid;
   readonly domain: Domain;
   readonly isShared = false;
@@ -43,13 +43,13 @@ export class ClientSession implements Requester, AskingParty, ServedSession, Gra
   #held: HeldFrames | undefined;
   #isReleasing = false;
   /** What it can be resumed with (XEP-0198 §5). */
-  resumable: ResumableSession<ClientSession, ClientStream> | undefined;
+  resumable: ResumableSession<BoundSession, ResumableStream> | undefined;
   #toComponents: ToComponents | undefined;
   #server: Questions | undefined;
   #client: Questions | undefined;
   #priority: number | undefined;
   /** The session is that of a managing entity: its replies are looked for. */
-  #entity: UserEntity | undefined;
+  #entity: Carrier | undefined;
 
   constructor(hub: Hub, session: { readonly jid: Jid; readonly domain: Domain }, link: SessionLink) {
     this.#hub = hub;
@@ -117,7 +117,7 @@ export class ClientSession implements Requester, AskingParty, ServedSession, Gra
   }
 
   /** The session's user is appointed as a managing entity, or no longer is. */
-  manages(entity: UserEntity | undefined): void {
+  manages(entity: Carrier | undefined): void {
     this.#entity = entity;
   }
 
@@ -292,7 +292,7 @@ export class ClientSession implements Requester, AskingParty, ServedSession, Gra
   }
 
   /** True: the iq answers what the managing entity was asked, and is nobody else's business. */
-  #isReplyOf(entity: UserEntity, { up }: SessionLink, { bytes, start, end }: StanzaFrame): boolean {
+  #isReplyOf(entity: Carrier, { up }: SessionLink, { bytes, start, end }: StanzaFrame): boolean {
     const { scope } = up.framer;
     const { attributes } = readHead(bytes, start, end, scope);
     const type = attributes.get("type");

@@ -14,8 +14,10 @@ import { normaliseDomain, NS, parseJid } from "../xmpp/index.js";
 import type { ClientStreamContext } from "./client-stream-context.js";
 import { addressIn, BindingWatch } from "./binding-watch.js";
 import type { SessionLink, SessionOwner } from "./session-link.js";
+import type { BoundSession, ResumableStream } from "./bound-session.js";
 import { ClientSession } from "./client-session.js";
-import type { LinkFaultCode, RequestFaultCode } from "./faults.js";
+import type { LinkFaultCode } from "./faults.js";
+import type { RequestFaultCode } from "./request-faults.js";
 import { faultEvent, LINK_FAULTS } from "./faults.js";
 import { clientEvent, conditionOf, serverEvent, streamsElement, withoutOtherHost } from "./negotiation-events.js";
 import { Refusals } from "./refusals.js";
@@ -26,14 +28,14 @@ import { StreamManager } from "./stream-manager.js";
  * The client's stream as it runs through to the server: negotiation is followed until a resource is bound, then the
  * session takes over. Everything that is not named here passes as it came.
  */
-export class ClientStream implements SessionOwner {
+export class ClientStream implements SessionOwner, ResumableStream {
   /** Streams are numbered in the order in which they were opened. */
   readonly number: number;
   readonly #context: ClientStreamContext;
   #state: NegotiationState = "open";
   readonly #binding = new BindingWatch();
   readonly #refusals: Refusals;
-  #session: ClientSession | undefined;
+  #session: BoundSession | undefined;
   /** What stream management needs (XEP-0198); made with its first element, since most streams are idle without. */
   #manager: StreamManager | undefined;
   /**
@@ -58,7 +60,7 @@ export class ClientStream implements SessionOwner {
   }
 
   /** Once a resource is bound, until the stream has no more to do with it. */
-  get session(): ClientSession | undefined {
+  get session(): BoundSession | undefined {
     return this.#session;
   }
 
@@ -301,7 +303,7 @@ export class ClientStream implements SessionOwner {
     this.#forget(session);
   }
 
-  #forget(session: ClientSession): void {
+  #forget(session: BoundSession): void {
     this.#session = undefined;
     this.#manager?.forget(session);
     session.end();
@@ -377,9 +379,10 @@ export class ClientStream implements SessionOwner {
       performer.report(faultEvent("server", "bound-jid"));
       return;
     }
-    this.#session = new ClientSession(hub, { jid, domain }, this.#sessionLink());
+    const session = new ClientSession(hub, { jid, domain }, this.#sessionLink());
+    this.#session = session;
     this.#manager?.ownerLearnt(jid.bareKey);
-    hub.sessions.add(this.#session);
+    hub.sessions.add(session);
     performer.report({ kind: "bound", domain: domain.name, jid: jid.full() });
   }
 

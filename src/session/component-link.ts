@@ -12,11 +12,11 @@ import { ComponentSession } from "./component-session.js";
 import type { Domain } from "./domain.js";
 import type { LinkFaultCode } from "./faults.js";
 import { faultEvent, LINK_FAULTS } from "./faults.js";
-import type { Hub, LinkStats } from "./hub.js";
+import type { Hub } from "./hub.js";
 import { LocalHandshake } from "./local-handshake.js";
 import type { LegClosed, LegName, LinkMachine, LinkTimer, Performer } from "./performer.js";
 import { conditionOf } from "./negotiation-events.js";
-import { Pump } from "./pump.js";
+import { type LinkStats, Pump } from "./pump.js";
 import { Teardown } from "./teardown.js";
 
 /**

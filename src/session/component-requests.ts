@@ -2,14 +2,21 @@ import type { Element } from "../xml/index.js";
 import { NS, parseJid } from "../xmpp/index.js";
 import type { AskingParty } from "./asking-first.js";
 import { delegate } from "./asking-first.js";
-import type { ComponentSession } from "./component-session.js";
 import type { Delegation } from "./delegations.js";
-import { takesClientModeIq } from "./client-mode-requests.js";
+import { takesClientModeIq, type GrantParty } from "./client-mode-requests.js";
 import { stanzaError } from "./errors.js";
 import type { Hub } from "./hub.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
 import { attributesOf, describeRequest } from "./requests.js";
 import type { Questions } from "./questions.js";
+
+/** The component whose requests they are. */
+export interface AskingComponent extends GrantParty {
+  readonly connection: string;
+  readonly address: string;
+  /** Whether an address is the component's own (protocol.md D81). */
+  owns(address: string): boolean;
+}
 
 /**
  * The requests of one component that are delegated to another: a managing entity answers for the domain and its
@@ -17,12 +24,12 @@ import type { Questions } from "./questions.js";
  */
 export class ComponentRequests implements Requester, AskingParty {
   readonly #hub: Hub;
-  readonly #component: ComponentSession;
+  readonly #component: AskingComponent;
   readonly #pending = new Set<DelegatedRequest>();
 
   readonly isShared = true;
 
-  constructor(hub: Hub, component: ComponentSession) {
+  constructor(hub: Hub, component: AskingComponent) {
     this.#hub = hub;
     this.#component = component;
   }

@@ -16,6 +16,7 @@ import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
 import { attributesOf } from "./requests.js";
 import { Questions } from "./questions.js";
+import { routeFromComponent } from "./routing.js";
 import type { Teardown } from "./teardown.js";
 
 /** The link that a component has authenticated on. */
@@ -123,7 +124,7 @@ export class ComponentSession implements Carrier, GrantParty {
     const { from, to } = attributesOf(stanza);
     if (to === undefined) this.#stream.breach("missing-to");
     else if (!this.owns(from)) this.#stream.breach("component-from");
-    else this.#hub.routeFromComponent(this, stanza);
+    else routeFromComponent(this.#hub, this, stanza);
     return false;
   }
 

@@ -4,7 +4,7 @@ import type { DelegationRule } from "../rules/index.js";
 import { attributeOf, Element, findChild } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
 import type { Carrier } from "./carrier.js";
-import type { ClientSession } from "./client-session.js";
+import type { BoundSession } from "./bound-session.js";
 import type { Domain } from "./domain.js";
 import type { DiscoveryOutcome, HubEnvironment } from "./hub-types.js";
 import type { Questions } from "./questions.js";
@@ -55,7 +55,7 @@ export class Discovery {
    * A client was given no hash of the server's answer, because nobody knows that answer: its server is asked in its name.
    * Not before the client is bound and it is known whether the server counts its stanzas from there on (XEP-0198 §9).
    */
-  explore(session: ClientSession | undefined): void {
+  explore(session: BoundSession | undefined): void {
     if (session?.domain.discovery.wantsOwn !== true || !session.isReachable) return;
     this.askServer(session.domain, "client", session.server);
   }

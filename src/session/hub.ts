@@ -4,10 +4,7 @@ import { writtenLength } from "../xml/index.js";
 import { Advertising } from "./advertising.js";
 import { Alarms } from "./alarms.js";
 import type { Carrier } from "./carrier.js";
-import { ClientLink, type ClientDoor } from "./client-link.js";
 import { ClientModes } from "./client-modes.js";
-import { ComponentLink } from "./component-link.js";
-import type { ComponentSession } from "./component-session.js";
 import { Delegations } from "./delegations.js";
 import { Discovery } from "./discovery.js";
 import { Domain } from "./domain.js";
@@ -15,21 +12,13 @@ import { Entities } from "./entities.js";
 import { stanzaError } from "./errors.js";
 import type { HubEnvironment, HubEvent, HubStats } from "./hub-types.js";
 import type { CarrierView, SessionView } from "./views.js";
-import type { LinkMachine, Performer } from "./performer.js";
-import type { FrameCounts } from "./pump.js";
 import { attributesOf } from "./requests.js";
-import { UserEntities } from "./user-entities.js";
+import { UserEntities, type Appointments } from "./user-entities.js";
 import { Sessions } from "./sessions.js";
-import { routeFromComponent } from "./routing.js";
 import type { DomainSettings, LinkLimits } from "./settings.js";
 
-/** Frames that a link has read, up (towards the server) and down. Plain numbers that grow. */
-export interface LinkStats {
-  readonly frames: { readonly up: Readonly<FrameCounts>; readonly down: Readonly<FrameCounts> };
-}
-
 /** The domains, sessions and managing entities of one node, and the delegated requests between them. */
-export class Hub {
+export class Hub implements Appointments {
   readonly #env: HubEnvironment;
   readonly #domains = new Map<string, Domain>();
   /** Domains that a reload took away. Links still hold them, and follow them when they come back. */
@@ -91,14 +80,6 @@ export class Hub {
     this.users.configure(this.#domains.values());
     for (const carrier of known) if (this.#entities.has(carrier)) this.#introduce(carrier);
     this.clientModes.announceChanges();
-  }
-
-  openClientLink(performer: Performer, door: ClientDoor): LinkMachine & LinkStats {
-    return new ClientLink(this, performer, door);
-  }
-
-  openComponentLink(performer: Performer): LinkMachine & LinkStats {
-    return new ComponentLink(this, performer);
   }
 
   /** A time that was asked for with `HubEnvironment.setTimer` has come. */
@@ -200,6 +181,11 @@ export class Hub {
     return link !== undefined;
   }
 
+  /** Whether users have delegated anything to an account (XEP-0355 §5). */
+  isChosen(account: string): boolean {
+    return this.clientModes.isEntity(account);
+  }
+
   hasEntity(entity: string): boolean {
     return this.#entities.get(entity) !== undefined;
   }
@@ -246,11 +232,6 @@ export class Hub {
         { type: link === undefined ? "cancel" : "wait", condition },
       ),
     );
-  }
-
-  /** A stanza of a component whose link ends here. */
-  routeFromComponent(component: ComponentSession, stanza: Element): void {
-    routeFromComponent(this, component, stanza);
   }
 
   /** Tells an entity what it manages, and asks what it has to say about that (XEP-0355 §4.2, §7.2). */

@@ -28,10 +28,13 @@ export type {
 } from "./hub-types.js";
 export type { CarrierView, SessionView } from "./views.js";
 export type { DomainSettings, LinkLimits, StreamManagementSettings } from "./settings.js";
-export { faultEvent, LINK_FAULTS, REQUEST_FAULTS } from "./faults.js";
-export type { LinkFaultCode, RequestFaultCode } from "./faults.js";
+export { faultEvent, LINK_FAULTS } from "./faults.js";
+export type { LinkFaultCode } from "./faults.js";
+export { REQUEST_FAULTS } from "./request-faults.js";
+export type { RequestFaultCode } from "./request-faults.js";
 export { Hub } from "./hub.js";
-export type { LinkStats } from "./hub.js";
+export { openClientLink, openComponentLink } from "./links.js";
+export type { LinkStats } from "./pump.js";
 export { stanzaBytes, stanzaError } from "./errors.js";
 export { describeRequest } from "./requests.js";
 export type { DelegatedRequest } from "./requests.js";

@@ -1,11 +1,16 @@
 import { Element } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
-import type { ComponentSession } from "./component-session.js";
-import type { Hub } from "./hub.js";
+import type { Alarms } from "./alarms.js";
 import type { Teardown } from "./teardown.js";
 
 /** How long a component has to answer, when another one with its name and its secret is at the door. */
 const ANSWER_MS = 10_000;
+
+/** The component that is asked whether it is there. */
+export interface ProbedComponent {
+  readonly address: string;
+  deliver(stanza: Element): void;
+}
 
 /**
  * Finds out whether a component whose link ends here is still there. A host that lost its power says nothing, and TCP takes
@@ -14,14 +19,19 @@ const ANSWER_MS = 10_000;
  * Source  XEP-0199 §4.3: any answer to a ping is a sign of life, an error too.
  */
 export class Liveness {
-  readonly #hub: Hub;
-  readonly #component: ComponentSession;
+  readonly #env: { readonly alarms: Alarms; newId(): string };
+  readonly #component: ProbedComponent;
   readonly #domain: string;
   readonly #teardown: Teardown;
   #alarm: number | undefined;
 
-  constructor(hub: Hub, component: ComponentSession, domain: string, teardown: Teardown) {
-    this.#hub = hub;
+  constructor(
+    env: { readonly alarms: Alarms; newId(): string },
+    component: ProbedComponent,
+    domain: string,
+    teardown: Teardown,
+  ) {
+    this.#env = env;
     this.#component = component;
     this.#domain = domain;
     this.#teardown = teardown;
@@ -33,11 +43,11 @@ export class Liveness {
       type: "get",
       from: this.#domain,
       to: this.#component.address,
-      id: this.#hub.newId(),
+      id: this.#env.newId(),
     });
     ping.c("ping", { xmlns: NS.ping });
     this.#component.deliver(ping);
-    this.#alarm = this.#hub.alarms.set(ANSWER_MS, () => {
+    this.#alarm = this.#env.alarms.set(ANSWER_MS, () => {
       this.#alarm = undefined;
       this.#teardown.end("timeout");
     });
@@ -45,7 +55,7 @@ export class Liveness {
 
   /** Bytes came, or the link is over. */
   settled(): void {
-    if (this.#alarm !== undefined) this.#hub.alarms.cancel(this.#alarm);
+    if (this.#alarm !== undefined) this.#env.alarms.cancel(this.#alarm);
     this.#alarm = undefined;
   }
 }

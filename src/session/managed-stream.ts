@@ -1,5 +1,4 @@
-import type { ClientSession } from "./client-session.js";
-import type { ClientStream } from "./client-stream.js";
+import type { BoundSession, ResumableStream } from "./bound-session.js";
 import type { LinkFaultCode } from "./faults.js";
 import type { Hub } from "./hub.js";
 import type { Pump } from "./pump.js";
@@ -11,13 +10,13 @@ export interface ManagedStream {
   readonly domainName: string;
   readonly up: Pump;
   readonly down: Pump;
-  readonly session: ClientSession | undefined;
+  readonly session: BoundSession | undefined;
   /** Whether stanzas may be taken out of this stream or put into it. */
   readonly takesStanzas: boolean;
   /** The stream itself, as other streams know it. */
-  readonly stream: ClientStream;
+  readonly stream: ResumableStream;
   /** The server has resumed an earlier stream, whose session goes on here. */
-  adopt(session: ClientSession): void;
+  adopt(session: BoundSession): void;
   /** Answers what the server is not to hear of. */
   readonly refusals: Refusals;
   /** Looks at nothing more of the client's until `release`. */

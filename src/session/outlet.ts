@@ -2,15 +2,24 @@ import type { ManagementNamespace, StreamManagement, Swallowed } from "../stream
 import { fingerprintOf, writeRequest } from "../stream/index.js";
 import type { Element } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
-import type { Hub } from "./hub.js";
+import type { Alarms } from "./alarms.js";
 import type { SessionLink } from "./session-link.js";
+import type { LinkLimits } from "./settings.js";
+
+/** What an outlet needs of the world. */
+export interface OutletEnvironment {
+  readonly alarms: Alarms;
+  readonly limits: Pick<LinkLimits, "clientQueueBytes">;
+  /** Milliseconds of a clock that never runs backwards. */
+  now(): number;
+}
 
 /**
  * What is put into a session's two streams, and taken out of the client's, as stream management counts it (XEP-0198).
  * Outlives the streams: what cannot be sent now waits for the next one, where there is stream management.
  */
 export class Outlet {
-  readonly #hub: Hub;
+  readonly #env: OutletEnvironment;
   /** Undefined while the session is detached, and when it is over. */
   link: SessionLink | undefined;
   #management: StreamManagement | undefined;
@@ -18,8 +27,8 @@ export class Outlet {
   /** The timer of `StreamManagement.requestDueMs`. */
   #alarm: number | undefined;
 
-  constructor(hub: Hub, link: SessionLink) {
-    this.#hub = hub;
+  constructor(env: OutletEnvironment, link: SessionLink) {
+    this.#env = env;
     this.link = link;
   }
 
@@ -43,14 +52,14 @@ export class Outlet {
   toClient(bytes: Uint8Array): "kept" | "discard" {
     const { link } = this;
     // A client that asks on, or is sent to, and does not read is given up before its queue grows for ever.
-    if (link !== undefined && link.performer.queuedBytes("client") > this.#hub.limits.clientQueueBytes)
+    if (link !== undefined && link.performer.queuedBytes("client") > this.#env.limits.clientQueueBytes)
       link.owner.overflow();
     const management = this.#management;
     if (management === undefined) {
       this.link?.down.inject(bytes);
       return "kept";
     }
-    if (management.injectDown(bytes, this.#hub.now()) === "send") this.link?.down.inject(bytes);
+    if (management.injectDown(bytes, this.#env.now()) === "send") this.link?.down.inject(bytes);
     const { pressure } = management;
     if (pressure === "discard") return "discard";
     if (pressure === "drop") this.link?.owner.overflow();
@@ -61,7 +70,7 @@ export class Outlet {
   /** Puts a stanza of ours into the stream to the server (a J entry). */
   toServer(bytes: Uint8Array): void {
     const management = this.#management;
-    if (management === undefined || management.injectUp(bytes, this.#hub.now()) === "send") this.link?.up.inject(bytes);
+    if (management === undefined || management.injectUp(bytes, this.#env.now()) === "send") this.link?.up.inject(bytes);
     this.requestAcks();
   }
 
@@ -77,13 +86,13 @@ export class Outlet {
     const management = this.#management;
     const { link } = this;
     if (management === undefined || link === undefined) return;
-    const { toClient, toServer } = management.requestsDue(this.#hub.now());
+    const { toClient, toServer } = management.requestsDue(this.#env.now());
     if (toClient) link.down.inject(writeRequest(this.#namespace));
     if (toServer) link.up.inject(writeRequest(this.#namespace));
     const { requestDueMs } = management;
     if (requestDueMs === undefined) this.#clearAlarm();
     else {
-      this.#alarm ??= this.#hub.alarms.set(requestDueMs - this.#hub.now(), () => {
+      this.#alarm ??= this.#env.alarms.set(requestDueMs - this.#env.now(), () => {
         this.#alarm = undefined;
         this.requestAcks();
       });
@@ -91,7 +100,7 @@ export class Outlet {
   }
 
   #clearAlarm(): void {
-    if (this.#alarm !== undefined) this.#hub.alarms.cancel(this.#alarm);
+    if (this.#alarm !== undefined) this.#env.alarms.cancel(this.#alarm);
     this.#alarm = undefined;
   }
 }

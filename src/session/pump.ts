@@ -17,6 +17,11 @@ export interface FrameCounts {
   nonza: number;
 }
 
+/** Frames that a link has read, up (towards the server) and down. Plain numbers that grow. */
+export interface LinkStats {
+  readonly frames: { readonly up: Readonly<FrameCounts>; readonly down: Readonly<FrameCounts> };
+}
+
 /**
  * One direction of a link: bytes of one leg in, frames judged, runs of passed frames out to the opposite leg.
  *

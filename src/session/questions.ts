@@ -1,8 +1,10 @@
 import type { Element, NamespaceScope } from "../xml/index.js";
 import { parseElement, readHead } from "../xml/index.js";
 import { parseJid } from "../xmpp/index.js";
-import type { Hub } from "./hub.js";
+import type { Alarms } from "./alarms.js";
+import type { Fence } from "./requests.js";
 import { attributesOf } from "./requests.js";
+import type { LinkLimits } from "./settings.js";
 
 /** Looks at an answer; true: it goes no further. */
 export type AnswerJudge = (answer: Element) => boolean;
@@ -20,10 +22,12 @@ interface Expected {
   readonly stream: number | undefined;
 }
 
-/** A request of ours that is to come down a stream. */
-export interface Fence {
-  /** It is not waited for any more; if it comes, it is swallowed still. */
-  missed(): void;
+/** What asking takes. */
+export interface AskingEnvironment {
+  readonly alarms: Alarms;
+  readonly limits: Pick<LinkLimits, "pendingPerSession">;
+  /** An unguessable id. */
+  newId(): string;
 }
 
 /** The direction of a stream that questions are put into. */
@@ -45,7 +49,7 @@ export interface AskedStream {
  *         they were sent.
  */
 export class Questions {
-  readonly #hub: Hub;
+  readonly #env: AskingEnvironment;
   readonly #stream: AskedStream;
   readonly #expected = new Map<string, Expected[]>();
   #size = 0;
@@ -64,8 +68,8 @@ export class Questions {
     return this.#isOver;
   }
 
-  constructor(hub: Hub, stream: AskedStream) {
-    this.#hub = hub;
+  constructor(env: AskingEnvironment, stream: AskedStream) {
+    this.#env = env;
     this.#stream = stream;
   }
 
@@ -76,16 +80,16 @@ export class Questions {
    *         when `ms` have passed or the stream is over. A late answer is swallowed.
    */
   ask(question: Element, ms: number, answered: (answer: Element | undefined) => void): void {
-    const id = attributesOf(question).id ?? this.#hub.newId();
+    const id = attributesOf(question).id ?? this.#env.newId();
     let isOpen = true;
     const settle = (answer: Element | undefined): void => {
       if (!isOpen) return;
       isOpen = false;
       this.#open.delete(settle);
-      this.#hub.alarms.cancel(alarm);
+      this.#env.alarms.cancel(alarm);
       answered(answer);
     };
-    const alarm = this.#hub.alarms.set(ms, () => {
+    const alarm = this.#env.alarms.set(ms, () => {
       this.#missed(id);
       settle(undefined);
     });
@@ -120,7 +124,7 @@ export class Questions {
       others[repeated] = expected;
       return true;
     }
-    if (this.#watched >= this.#hub.limits.pendingPerSession) return false;
+    if (this.#watched >= this.#env.limits.pendingPerSession) return false;
     this.#watched++;
     this.#expect(id, expected);
     return true;

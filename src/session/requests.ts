@@ -3,7 +3,12 @@ import { childElements, Element, namespaceOf } from "../xml/index.js";
 import type { Jid } from "../xmpp/index.js";
 import { NS, parseJid } from "../xmpp/index.js";
 import { stanzaError } from "./errors.js";
-import type { Fence } from "./questions.js";
+
+/** A request of ours that is to come down a stream. */
+export interface Fence {
+  /** It is not waited for any more; if it comes, it is swallowed still. */
+  missed(): void;
+}
 
 /** Who asked: a c2s stream, or a stanza of a component. The answer goes to that very stream and no other (D36). */
 export interface Requester {

@@ -1,11 +1,15 @@
 import type { Element } from "../xml/index.js";
 import { writtenLength } from "../xml/index.js";
 import { parseJid } from "../xmpp/index.js";
-import type { ClientSession } from "./client-session.js";
-import type { ComponentSession } from "./component-session.js";
+import type { BoundSession } from "./bound-session.js";
 import { stanzaError } from "./errors.js";
 import type { Hub } from "./hub.js";
 import { attributesOf } from "./requests.js";
+
+/** The component whose stanza it is, and who is told what became of it. */
+export interface AnsweredComponent {
+  deliver(stanza: Element): void;
+}
 
 /**
  * Delivers a stanza of a component whose link ends here. The server does not take part: what reaches a local stream is
@@ -13,7 +17,7 @@ import { attributesOf } from "./requests.js";
  *
  * Source  RFC 6121 §8.5 (delivery at the account), RFC 6120 §10.5.2 (unknown domain), §8.3.1 (errors are not answered).
  */
-export function routeFromComponent(hub: Hub, component: ComponentSession, stanza: Element): void {
+export function routeFromComponent(hub: Hub, component: AnsweredComponent, stanza: Element): void {
   const { type, to = "" } = attributesOf(stanza);
   const jid = parseJid(to);
   if (jid === undefined) {
@@ -42,13 +46,13 @@ export function routeFromComponent(hub: Hub, component: ComponentSession, stanza
   }
 }
 
-function atResource(hub: Hub, fullKey: string): readonly ClientSession[] {
+function atResource(hub: Hub, fullKey: string): readonly BoundSession[] {
   const session = hub.sessions.atResource(fullKey);
   return session === undefined ? [] : [session];
 }
 
 /** RFC 6121 §8.5.2.1: by the kind of stanza and the priority of the resources that are available. */
-function atAccount(hub: Hub, bareKey: string, stanza: Element): readonly ClientSession[] {
+function atAccount(hub: Hub, bareKey: string, stanza: Element): readonly BoundSession[] {
   const { type } = attributesOf(stanza);
   const available = [...hub.sessions.atAccount(bareKey)].filter(({ priority }) => priority !== undefined);
   if (stanza.name === "message") {
@@ -61,7 +65,7 @@ function atAccount(hub: Hub, bareKey: string, stanza: Element): readonly ClientS
 }
 
 function refuse(
-  component: ComponentSession,
+  component: AnsweredComponent,
   stanza: Element,
   error: {
     readonly type: "modify" | "cancel";

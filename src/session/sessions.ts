@@ -1,8 +1,7 @@
 import type { ResumableSession } from "../stream/index.js";
 import { DEFAULT_RESUMPTION_OPTIONS, Resumptions, StreamManagement } from "../stream/index.js";
 import type { Alarms } from "./alarms.js";
-import type { ClientSession } from "./client-session.js";
-import type { ClientStream } from "./client-stream.js";
+import type { BoundSession, ResumableStream } from "./bound-session.js";
 import type { HubEnvironment, ResumptionOutcome } from "./hub-types.js";
 
 /** Sessions that wait to be resumed are looked through at most this often. */
@@ -10,13 +9,13 @@ const EXPIRY_STEP_MS = 1000;
 
 /** The bound sessions of this node, those that wait to be resumed included. */
 export class Sessions {
-  readonly resumptions: Resumptions<ClientSession, ClientStream>;
+  readonly resumptions: Resumptions<BoundSession, ResumableStream>;
   readonly #env: HubEnvironment;
   readonly #alarms: Alarms;
   /** By full JID; the newest wins, as the server lets only one have it. */
-  readonly #byFullKey = new Map<string, ClientSession>();
+  readonly #byFullKey = new Map<string, BoundSession>();
   /** By bare JID. */
-  readonly #byBareKey = new Map<string, Set<ClientSession>>();
+  readonly #byBareKey = new Map<string, Set<BoundSession>>();
   /** When those that wait are looked through next. */
   #expiry: { readonly key: number; readonly atMs: number } | undefined;
 
@@ -45,41 +44,41 @@ export class Sessions {
     return this.#byFullKey.size;
   }
 
-  add(session: ClientSession): void {
+  add(session: BoundSession): void {
     this.#byFullKey.set(session.jid.fullKey, session);
     const account = this.#byBareKey.get(session.jid.bareKey);
     if (account === undefined) this.#byBareKey.set(session.jid.bareKey, new Set([session]));
     else account.add(session);
   }
 
-  remove(session: ClientSession): void {
+  remove(session: BoundSession): void {
     if (this.#byFullKey.get(session.jid.fullKey) === session) this.#byFullKey.delete(session.jid.fullKey);
     const account = this.#byBareKey.get(session.jid.bareKey);
     account?.delete(session);
     if (account?.size === 0) this.#byBareKey.delete(session.jid.bareKey);
   }
 
-  all(): Iterable<ClientSession> {
+  all(): Iterable<BoundSession> {
     return this.#byFullKey.values();
   }
 
-  atResource(fullKey: string): ClientSession | undefined {
+  atResource(fullKey: string): BoundSession | undefined {
     return this.#byFullKey.get(fullKey);
   }
 
-  atAccount(bareKey: string): Iterable<ClientSession> {
+  atAccount(bareKey: string): Iterable<BoundSession> {
     return this.#byBareKey.get(bareKey) ?? [];
   }
 
   /** A stream was lost, and its session waits to be resumed (protocol.md S21). False: another stream has it. */
-  detached(session: ResumableSession<ClientSession, ClientStream>, stream: ClientStream): boolean {
+  detached(session: ResumableSession<BoundSession, ResumableStream>, stream: ResumableStream): boolean {
     const isDetached = this.resumptions.detach(session, stream, this.#env.now());
     if (isDetached) this.#armExpiry(session.deadlineMs);
     return isDetached;
   }
 
   /** A session cannot be kept: too much was put by for it. */
-  discard(session: ClientSession): void {
+  discard(session: BoundSession): void {
     const { resumable } = session;
     if (resumable === undefined) return;
     if (resumable.link !== undefined) {
@@ -91,13 +90,13 @@ export class Sessions {
   }
 
   /** A session was asked for in vain by its owner, so that nobody can resume it any more; a stream that has it goes on. */
-  lost({ owner, link }: ResumableSession<ClientSession, ClientStream>): void {
+  lost({ owner, link }: ResumableSession<BoundSession, ResumableStream>): void {
     owner.resumable = undefined;
     if (link === undefined) this.giveUp(owner);
   }
 
   /** A session that no stream has: what it waits for is nobody's any more. */
-  giveUp(session: ClientSession): void {
+  giveUp(session: BoundSession): void {
     session.resumable = undefined;
     session.end();
     this.remove(session);
@@ -124,7 +123,7 @@ export class Sessions {
     this.#expiry = { key, atMs };
   }
 
-  #forget(session: ClientSession, outcome: ResumptionOutcome): void {
+  #forget(session: BoundSession, outcome: ResumptionOutcome): void {
     this.giveUp(session);
     this.report(session.domain.name, outcome);
   }

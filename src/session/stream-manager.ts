@@ -24,16 +24,15 @@ import {
 import type { Element } from "../xml/index.js";
 import { attributeOf, serialize } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
-import type { ClientSession } from "./client-session.js";
-import type { ClientStream } from "./client-stream.js";
+import type { BoundSession, ResumableStream } from "./bound-session.js";
 import type { ManagedStream } from "./managed-stream.js";
 
-export type Attempt = ResumeAttempt<ClientSession, ClientStream>;
+export type Attempt = ResumeAttempt<BoundSession, ResumableStream>;
 interface Refusal {
   readonly kind: "refuse";
   readonly condition: "bad-request" | "item-not-found";
 }
-type Resumed = ResumedOutcome<ClientSession, ClientStream>;
+type Resumed = ResumedOutcome<BoundSession, ResumableStream>;
 
 /**
  * XEP-0198 as it passes: `<a/>` and `<resume/>` are translated, ids are replaced, and a resumed session is brought to
@@ -165,7 +164,7 @@ export class StreamManager {
   }
 
   /** The stream was lost and not closed. True: its session waits to be resumed. */
-  detach(session: ClientSession): boolean {
+  detach(session: BoundSession): boolean {
     const { hub, stream } = this.#stream;
     // Another stream may have taken the session over; then it is none of ours.
     if (session.resumable !== undefined && hub.sessions.detached(session.resumable, stream)) session.detach();
@@ -179,7 +178,7 @@ export class StreamManager {
   }
 
   /** The session cannot be resumed any more. */
-  forget(session: ClientSession): void {
+  forget(session: BoundSession): void {
     if (session.resumable !== undefined) this.#stream.hub.sessions.resumptions.remove(session.resumable);
     session.resumable = undefined;
   }
@@ -209,7 +208,7 @@ export class StreamManager {
   }
 
   /** Gives the client an id of ours. Returns what waited for `<enabled/>`. */
-  #grant(management: StreamManagement, session: ClientSession, element: Element): readonly Uint8Array[] | undefined {
+  #grant(management: StreamManagement, session: BoundSession, element: Element): readonly Uint8Array[] | undefined {
     const { hub, domainName, stream } = this.#stream;
     const waiting = management.enabled(hub.now());
     if (waiting === undefined) return undefined;

@@ -3,7 +3,6 @@ import type { Head } from "../xml/index.js";
 import type { Jid } from "../xmpp/index.js";
 import { NS } from "../xmpp/index.js";
 import type { Domain } from "./domain.js";
-import type { Hub } from "./hub.js";
 import type { Pump } from "./pump.js";
 
 /** Addresses of components that one session's presence is taken back from; further ones find out by themselves. */
@@ -18,15 +17,21 @@ export interface RoutedClient {
   deliver(stanza: Element): void;
 }
 
+/** Who hands stanzas to components. */
+export interface ComponentRouter {
+  /** `answer` gets the stanza error, if the component cannot have it. */
+  sendToComponent(component: string, stanza: Element, answer: (error: Element) => void): void;
+}
+
 /** One client's stanzas to components whose links end here: they are routed by us, the server does not know them. */
 export class ToComponents {
-  readonly #hub: Hub;
+  readonly #router: ComponentRouter;
   readonly #client: RoutedClient;
   /** The addresses that were sent available presence, with their component. */
   readonly #directed = new Map<string, string>();
 
-  constructor(hub: Hub, client: RoutedClient) {
-    this.#hub = hub;
+  constructor(router: ComponentRouter, client: RoutedClient) {
+    this.#router = router;
     this.#client = client;
   }
 
@@ -44,7 +49,7 @@ export class ToComponents {
     this.#client.swallow(stanza);
     stanza.attrs["from"] = this.#client.jid.full();
     if (kind === FrameKind.presence) this.#noteDirected(to, component, attributes.get("type"));
-    this.#hub.sendToComponent(component, stanza, (error) => {
+    this.#router.sendToComponent(component, stanza, (error) => {
       this.#client.deliver(error);
     });
     return true;
@@ -57,7 +62,7 @@ export class ToComponents {
     for (const [to, component] of directed) {
       const from = this.#client.jid.full();
       const unavailable = new Element("presence", { xmlns: NS.client, type: "unavailable", from, to });
-      this.#hub.sendToComponent(component, unavailable, () => undefined);
+      this.#router.sendToComponent(component, unavailable, () => undefined);
     }
   }
 

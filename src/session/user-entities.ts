@@ -1,22 +1,35 @@
 import type { Domain } from "./domain.js";
-import type { ClientSession } from "./client-session.js";
-import type { Hub } from "./hub.js";
+import type { BoundSession } from "./bound-session.js";
+import type { Carrier } from "./carrier.js";
+import type { AskingEnvironment } from "./questions.js";
 import { UserEntity } from "./user-entity.js";
+
+/** Who is told of appointments, and knows of grants. */
+export interface Appointments extends AskingEnvironment {
+  /** Whether users have delegated anything to an account. */
+  isChosen(account: string): boolean;
+  /** The entity can be asked over this stream. */
+  entityUp(carrier: Carrier): void;
+  /** The stream leads to the entity no more. */
+  entityDown(carrier: Carrier): void;
+  /** Tells an entity what it manages now. */
+  tell(carrier: Carrier): void;
+}
 
 /**
  * Which sessions of users manage namespaces. Of a bare JID the resource that became available first manages, and when it
  * leaves the next one takes over; of a full JID that resource alone (XEP-0355 §4, §4.2).
  */
 export class UserEntities {
-  readonly #hub: Hub;
+  readonly #appointments: Appointments;
   /** The configured users, bare and full, by account. */
   #configured = new Map<string, ReadonlySet<string>>();
   /** Available sessions by account, the first one first. */
-  readonly #available = new Map<string, ClientSession[]>();
-  readonly #managing = new Map<ClientSession, UserEntity>();
+  readonly #available = new Map<string, BoundSession[]>();
+  readonly #managing = new Map<BoundSession, UserEntity>();
 
-  constructor(hub: Hub) {
-    this.#hub = hub;
+  constructor(appointments: Appointments) {
+    this.#appointments = appointments;
   }
 
   configure(domains: Iterable<Domain>): void {
@@ -36,7 +49,7 @@ export class UserEntities {
   }
 
   /** The session's availability has changed, or it is over (RFC 6121 §4.2, §4.5). */
-  presenceOf(session: ClientSession, isAvailable: boolean): void {
+  presenceOf(session: BoundSession, isAvailable: boolean): void {
     const { bareKey } = session.jid;
     const others = (this.#available.get(bareKey) ?? []).filter((one) => one !== session);
     const isKnown = this.#available.get(bareKey)?.includes(session) === true;
@@ -44,14 +57,14 @@ export class UserEntities {
     if (isAvailable) this.#available.set(bareKey, [...others, session]);
     else if (others.length > 0) this.#available.set(bareKey, others);
     else this.#available.delete(bareKey);
-    if (this.#configured.has(bareKey) || this.#managing.has(session) || this.#hub.clientModes.isEntity(bareKey)) {
+    if (this.#configured.has(bareKey) || this.#managing.has(session) || this.#appointments.isChosen(bareKey)) {
       this.#appoint(bareKey);
     }
   }
 
   /** Whether a user of the domain manages something, be it of another domain; `account`: the one in question, if known. */
   mayManage(domain: string, account: string | undefined): boolean {
-    if (account !== undefined && this.#hub.clientModes.isEntity(account)) return true;
+    if (account !== undefined && this.#appointments.isChosen(account)) return true;
     for (const configured of this.#configured.keys()) if (configured.endsWith(`@${domain}`)) return true;
     return false;
   }
@@ -62,15 +75,15 @@ export class UserEntities {
   }
 
   /** What the session manages, if it does. */
-  get(session: ClientSession): UserEntity | undefined {
+  get(session: BoundSession): UserEntity | undefined {
     return this.#managing.get(session);
   }
 
   #appoint(account: string): void {
     const available = (this.#available.get(account) ?? []).filter(({ isReachable }) => isReachable);
-    const wanted = new Map<ClientSession, string[]>();
+    const wanted = new Map<BoundSession, string[]>();
     const entities = new Set(this.#configured.get(account));
-    if (this.#hub.clientModes.isEntity(account)) entities.add(account);
+    if (this.#appointments.isChosen(account)) entities.add(account);
     for (const entity of entities) {
       const chosen = entity === account ? available[0] : available.find(({ jid }) => jid.fullKey === entity);
       if (chosen !== undefined) wanted.set(chosen, [...(wanted.get(chosen) ?? []), entity]);
@@ -82,15 +95,15 @@ export class UserEntities {
       entity.questions.end();
       session.manages(undefined);
       // A reload dismissed it, and it is still there to hear so (XEP-0355 §8).
-      if (available.includes(session)) this.#hub.tell(entity);
-      this.#hub.entityDown(entity);
+      if (available.includes(session)) this.#appointments.tell(entity);
+      this.#appointments.entityDown(entity);
     }
     for (const [session, entities] of wanted) {
       if (this.#managing.has(session)) continue;
-      const entity = new UserEntity(this.#hub, session, entities);
+      const entity = new UserEntity(this.#appointments, session, entities);
       this.#managing.set(session, entity);
       session.manages(entity);
-      this.#hub.entityUp(entity);
+      this.#appointments.entityUp(entity);
     }
   }
 }

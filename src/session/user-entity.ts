@@ -1,8 +1,7 @@
 import type { Element } from "../xml/index.js";
 import type { Carrier } from "./carrier.js";
-import type { ClientSession } from "./client-session.js";
-import type { Hub } from "./hub.js";
-import { Questions } from "./questions.js";
+import type { BoundSession } from "./bound-session.js";
+import { Questions, type AskingEnvironment } from "./questions.js";
 
 /**
  * A user's session that manages namespaces (XEP-0355 §4). It is asked in its stream, or in the one that it is resumed in;
@@ -12,14 +11,14 @@ export class UserEntity implements Carrier {
   readonly kind = "client";
   /** A user has nobody to speak for but itself. */
   readonly relayedMessages = 0;
-  readonly session: ClientSession;
+  readonly session: BoundSession;
   readonly entities: readonly string[];
   readonly questions: Questions;
 
-  constructor(hub: Hub, session: ClientSession, entities: readonly string[]) {
+  constructor(env: AskingEnvironment, session: BoundSession, entities: readonly string[]) {
     this.session = session;
     this.entities = entities;
-    this.questions = new Questions(hub, { unnamed: this.address, send: this.deliver.bind(this) });
+    this.questions = new Questions(env, { unnamed: this.address, send: this.deliver.bind(this) });
   }
 
   get address(): string {

@@ -11,7 +11,7 @@ import type {
   LinkTimer,
   Performer,
 } from "../../src/session/index.js";
-import { Hub } from "../../src/session/index.js";
+import { Hub, openClientLink, openComponentLink } from "../../src/session/index.js";
 import type { ManagementOptions, ResumptionOptions } from "../../src/stream/index.js";
 import { DEFAULT_MANAGEMENT_OPTIONS, DEFAULT_RESUMPTION_OPTIONS } from "../../src/stream/index.js";
 import type { FramerLimits } from "../../src/xml/index.js";
@@ -116,11 +116,11 @@ export class World {
   }
 
   client(tls: "starttls" | "direct" | "none" = "none", carrier: "tcp" | "websocket" = "tcp"): Link {
-    return new Link("client", (performer) => this.hub.openClientLink(performer, { tls, carrier }));
+    return new Link("client", (performer) => openClientLink(this.hub, performer, { tls, carrier }));
   }
 
   component(): Link {
-    return new Link("component", (performer) => this.hub.openComponentLink(performer));
+    return new Link("component", (performer) => openComponentLink(this.hub, performer));
   }
 
   /** A client link whose client is bound as `jid`; the two legs' transcripts are empty again. */
