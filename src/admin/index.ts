@@ -6,7 +6,8 @@
  * 3. No reader slows traffic down: what a reader does not take is lost to it, and it is told how much.
  * 4. What a peer wrote is shown to nobody, but for payload that an operator asked for over the socket; the log says so.
  */
-export { AdminServer, type AdminParts, type Readiness, type Served } from "./server.js";
+export { AdminServer, type AdminParts, type Served } from "./server.js";
+export type { Readiness } from "./home-page.js";
 export { accessRefusals, type AccessRefusal } from "./access.js";
 export type { ApiParts } from "./api.js";
 export type * from "./model.js";

@@ -6,17 +6,10 @@ import type { Families } from "../metrics/index.js";
 import { accessOf, type AccessRefusal } from "./access.js";
 import { answerApi, apiPrefix, type ApiParts, type Caller } from "./api.js";
 import { assetAt } from "./assets.js";
-import { homePage } from "./home-page.js";
+import { homePage, type Readiness } from "./home-page.js";
 import type { Live } from "./live.js";
 import { listenOnPath } from "./socket-path.js";
 import { sectionsOf, statusPage } from "./status-page.js";
-
-/** Whether new clients should be sent here, and if not, why. */
-export interface Readiness {
-  readonly ready: boolean;
-  /** Stable words, e.g. `draining`; empty when ready. */
-  readonly reasons: readonly string[];
-}
 
 /** `metrics`: what says nothing about users; `page`: the rest of the port; `socket`: runtime commands. */
 export type Served = "metrics" | "page" | "socket";

@@ -6,7 +6,7 @@ import { NS } from "../xmpp/index.js";
 import type { Jid } from "../xmpp/index.js";
 import { logInAsAccount, logInAsComponent, Refused } from "./conversation.js";
 import type { Conversation } from "./conversation.js";
-import type { Finding } from "./online.js";
+import type { Finding, Judgement } from "./finding.js";
 import type { Ports } from "./ports.js";
 import { ProbeError } from "./probe.js";
 
@@ -36,8 +36,6 @@ export async function askDiscovery(config: Config, options: AskOptions): Promise
   for (const domain of config.domains) findings.push(...(await askDomain(domain, config, options)));
   return findings;
 }
-
-type Judgement = Pick<Finding, "severity" | "message" | "hint">;
 
 async function askDomain(
   domain: DomainConfig,

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { Config, DomainConfig } from "../config/index.js";
-import type { Finding } from "./online.js";
+import type { Finding } from "./finding.js";
 
 /** Where XMPP servers listen for clients and components when nobody says otherwise. */
 const doors: ReadonlyMap<number, string> = new Map([

@@ -5,7 +5,7 @@ import { askDiscovery } from "./ask-discovery.js";
 import type { Account } from "./ask-discovery.js";
 import { askOutside } from "./ask-outside.js";
 import { askServers } from "./online.js";
-import type { Finding } from "./online.js";
+import type { Finding } from "./finding.js";
 import { checkPorts } from "./ports.js";
 import { formatProblems, sourceText, summarise } from "./report.js";
 import { exitCode } from "./terminal.js";

@@ -4,9 +4,7 @@ import type { ChannelBinding } from "../stream/index.js";
 import { childElements, findChild, namespaceOf } from "../xml/index.js";
 import type { Element } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
-import type { Finding } from "./online.js";
-
-export type Judgement = Pick<Finding, "severity" | "message" | "hint">;
+import type { Judgement } from "./finding.js";
 
 /** Says what in the server's features does not fit a proxy that ends TLS in front of it (protocol.md A1 to A7, T2). */
 export function judgeFeatures(

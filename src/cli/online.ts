@@ -4,18 +4,9 @@ import type { Upstream } from "../relay/index.js";
 import { childElements, findChild, namespaceOf } from "../xml/index.js";
 import type { Element } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
+import type { Finding, Judgement } from "./finding.js";
 import { judgeFeatures } from "./judge-features.js";
-import type { Judgement } from "./judge-features.js";
 import { Probe, ProbeError, streamHeader } from "./probe.js";
-
-/** What was found out by asking. An `error` means that Caesura could not work like that. */
-export interface Finding {
-  readonly severity: "error" | "warning" | "note";
-  readonly domain: string;
-  readonly port: "c2s" | "component";
-  readonly message: string;
-  readonly hint?: string;
-}
 
 /**
  * Asks each domain's server what it offers: its client port up to the stream features before authentication, its

@@ -16,5 +16,6 @@ export {
 } from "./certificates.js";
 export { InheritedSockets } from "./inherited-sockets.js";
 export { ListenError } from "./listen-error.js";
-export { Listener, type ListenerParts, type ListenerSettings } from "./listener.js";
+export { Listener } from "./listener.js";
+export type { ListenerParts, ListenerSettings } from "./listener-settings.js";
 export { Listeners, listenerName, type ListeningAddress } from "./listeners.js";

@@ -3,7 +3,8 @@ import type { RelayMetrics } from "../relay/index.js";
 import { isLoopback } from "../config/index.js";
 import { InheritedSockets } from "./inherited-sockets.js";
 import { ListenError } from "./listen-error.js";
-import { linkKindOf, Listener, type ListenerParts, type ListenerSettings } from "./listener.js";
+import { linkKindOf, Listener } from "./listener.js";
+import type { ListenerParts, ListenerSettings } from "./listener-settings.js";
 
 export interface ListeningAddress {
   readonly kind: ListenerSettings["kind"];

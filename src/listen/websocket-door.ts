@@ -6,7 +6,7 @@ import { Link, wrapAsServer, type ConnectionEnds, type LinkOrigin, type Refusal 
 import type { LinkLimits } from "../session/index.js";
 import { normaliseDomain } from "../xmpp/index.js";
 import { hostMeta, isHostMeta } from "./host-meta.js";
-import type { ListenerParts, ListenerSettings } from "./listener.js";
+import type { ListenerParts, ListenerSettings } from "./listener-settings.js";
 import { WebSocketCarrier, type CarrierSettings } from "./websocket-carrier.js";
 
 // From a connection to a WebSocket: TLS, one HTTP request, the upgrade; then there is a link, whose client leg is a

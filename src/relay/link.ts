@@ -18,7 +18,7 @@ import { lengths, type LinkTimeouts } from "./link-timeouts.js";
 import { linkView, type LinkView } from "./link-view.js";
 import { nearLeg, type CountedLink, type FrameCounts, type ListenerCounters, type RelayMetrics } from "./counters.js";
 import type { DrainableLink } from "./drain.js";
-import type { LegOwner } from "./leg-owner.js";
+import type { LegOwner } from "./leg.js";
 import type { LegSocket } from "./leg-socket.js";
 import { Leg } from "./leg.js";
 import { logLegFailure, logLinkEvent } from "./link-log.js";

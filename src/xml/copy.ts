@@ -1,6 +1,7 @@
 import { UsageError } from "../xmpp/index.js";
 import { attributeOf, childElements, namespaceOf } from "./navigate.js";
-import { Element, setAttribute } from "./tree.js";
+import { Element } from "./element.js";
+import { setAttribute } from "./tree.js";
 
 /**
  * Copies an element out of a tree, so that it can stand elsewhere and the tree can go.

@@ -17,5 +17,6 @@ export { namespaceHash } from "./hash.js";
 export type { Head } from "./head.js";
 export { readHead } from "./head.js";
 export { attributeOf, childElements, findChild, namespaceOf } from "./navigate.js";
-export { Element, parseElement } from "./tree.js";
+export { Element } from "./element.js";
+export { parseElement } from "./tree.js";
 export { serialize, writtenLength } from "./serialize.js";

@@ -1,5 +1,5 @@
 import { NS } from "../xmpp/index.js";
-import type { Element } from "./tree.js";
+import type { Element } from "./element.js";
 
 /**
  * The namespace of an element of a tree in normal form; `""` for none.

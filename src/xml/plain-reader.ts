@@ -1,5 +1,5 @@
 import { UsageError } from "../xmpp/index.js";
-import { expandReferences } from "./serialize.js";
+import { expandReferences } from "./references.js";
 
 // Most stanzas use neither prefixes nor CDATA, and since the framer has validated them, finding their pieces is a matter of
 // `indexOf`. What is not of that shape is left to sax, at many times the cost (docs/decisions/0005). Property tests hold

@@ -1,7 +1,6 @@
-import { escapeXML, escapeXMLText, unescapeXML } from "ltx";
-import { UsageError } from "../xmpp/index.js";
+import { escapeXML, escapeXMLText } from "ltx";
+import type { Element } from "./element.js";
 import { namespaceOf } from "./navigate.js";
-import type { Element } from "./tree.js";
 
 /**
  * Writes a tree as XML 1.0 that every conforming reader reads back as the same tree.
@@ -74,20 +73,6 @@ function write(element: Element, namespace: string | undefined, replaced: Readon
     }
   }
   return `${out}</${name}>`;
-}
-
-/**
- * Expands the five predefined entities and character references.
- *
- * Errors  UsageError for any other reference: the framer must not have passed it.
- */
-export function expandReferences(text: string): string {
-  if (!text.includes("&")) return text;
-  try {
-    return unescapeXML(text);
-  } catch {
-    throw new UsageError("the framer passed an unknown reference");
-  }
 }
 
 /** ltx escapes the five characters of markup, `>` included, so that no `]]>` remains. White space is ours. */

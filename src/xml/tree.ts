@@ -1,10 +1,9 @@
-import { Element, escapeXML } from "ltx";
+import { escapeXML } from "ltx";
 import sax from "sax";
 import { NS, UsageError } from "../xmpp/index.js";
+import { Element } from "./element.js";
 import type { NamespaceScope } from "./frame.js";
 import { type ElementEvents, readPlain } from "./plain-reader.js";
-
-export { Element };
 
 /**
  * Builds the tree of one frame that the framer has passed.

@@ -1,6 +1,6 @@
 import { Socket } from "node:net";
 import { describe, expect, test } from "vitest";
-import type { LegOwner } from "../../src/relay/leg-owner.js";
+import type { LegOwner } from "../../src/relay/leg.js";
 import { Leg } from "../../src/relay/leg.js";
 import { LegTraffic } from "../../src/relay/traffic.js";
 import { Turns } from "../../src/relay/turn.js";
