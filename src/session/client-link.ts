@@ -7,9 +7,10 @@ import {
   writeStreamHeader,
 } from "../stream/index.js";
 import type { FrameKind as Kind, XmlFault } from "../xml/index.js";
-import { FrameKind, readHead } from "../xml/index.js";
+import { FrameKind } from "../xml/index.js";
 import type { StreamErrorCondition } from "../xmpp/index.js";
 import { normaliseDomain, NS } from "../xmpp/index.js";
+import { beforeTls } from "./before-tls.js";
 import { ClientStream } from "./client-stream.js";
 import type { Domain } from "./domain.js";
 import { faultEvent, LINK_FAULTS, type LinkFaultCode } from "./faults.js";
@@ -215,25 +216,17 @@ export class ClientLink implements LinkMachine, LinkStats {
     else this.broken(this.#up, fault);
   }
 
-  /** The stream of a client that is not secured yet: header, features, `<starttls/>`, and nothing else. */
+  /** The stream of a client that is not secured yet. */
   #beforeTls(kind: Kind, bytes: Buffer, start: number, end: number): void {
-    if (kind === FrameKind.whitespace) return;
-    if (kind === FrameKind.streamEnd) {
+    const verdict = beforeTls(kind, { bytes, start, end, scope: this.#up.framer.scope });
+    if (verdict === "breach") this.#breach("stanza-before-tls");
+    else if (verdict === "ended") {
       this.#teardown.sendEnd("client");
       this.#teardown.end("clean");
-      return;
-    }
-    const head = kind === FrameKind.nonza ? readHead(bytes, start, end, this.#up.framer.scope) : undefined;
-    if (head?.namespace === NS.tls && head.name === "starttls") {
+    } else if (verdict === "starttls") {
       this.#phase = "securing";
       this.#up.hold();
-    } else if (head?.namespace === NS.sasl && head.name === "auth") {
-      // RFC 6120 §6.5.4; protocol.md A5: no SASL without TLS, whatever the server would offer.
-      this.#performer.send("client", Buffer.from(`<failure xmlns='${NS.sasl}'><encryption-required/></failure>`));
-    } else {
-      // RFC 6120 §4.9.3.12: nothing but STARTTLS was offered.
-      this.#breach("stanza-before-tls");
-    }
+    } else if (verdict !== "ignored") this.#performer.send("client", verdict);
   }
 
   #clientHeader(bytes: Buffer, start: number, end: number): void {
@@ -275,7 +268,11 @@ export class ClientLink implements LinkMachine, LinkStats {
   }
 
   #fromServerInClear(kind: Kind, bytes: Buffer, start: number, end: number): void {
-    const fault = this.#serverTls?.frame(kind, bytes, start, end);
+    this.#serverErred(this.#serverTls?.frame(kind, bytes, start, end));
+  }
+
+  /** The server's leg cannot be opened, if there is a fault. */
+  #serverErred(fault: LinkFaultCode | undefined): void {
     if (fault === undefined) return;
     this.#performer.report(faultEvent("server", fault));
     this.#serverUnreachable();
@@ -285,7 +282,7 @@ export class ClientLink implements LinkMachine, LinkStats {
   #afterBytes(): void {
     if (this.#teardown.hasEnded) return;
     if (this.#phase === "securing" && this.#up.isHeld()) this.#startClientTls();
-    if (this.#phase === "server-tls" && this.#serverTls?.isAgreed === true) this.#startServerTls(this.#serverTls);
+    if (this.#phase === "server-tls") this.#serverErred(this.#serverTls?.afterBytes());
     this.#stream?.afterBytes();
     if (this.#clientFinished) this.#passClientFinish();
   }
@@ -300,16 +297,6 @@ export class ClientLink implements LinkMachine, LinkStats {
     this.#performer.send("client", Buffer.from(`<proceed xmlns='${NS.tls}'/>`));
     this.#performer.setTimer("tls");
     this.#performer.startTls("client", this.#domain?.name);
-  }
-
-  #startServerTls(negotiation: ServerTls): void {
-    if (this.#down.hasUnreadContent) {
-      this.#performer.report(faultEvent("server", "bytes-behind-proceed"));
-      this.#serverUnreachable();
-      return;
-    }
-    negotiation.isAgreed = false;
-    this.#performer.startTls("server", this.#domain?.name);
   }
 
   /** Both legs stand: the client's header goes to the server, and from here on the streams run through. */

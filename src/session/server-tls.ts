@@ -13,7 +13,7 @@ import type { Pump } from "./pump.js";
  */
 export class ServerTls {
   /** `<proceed/>` was read; the upgrade may begin when the chunk around it is done. */
-  isAgreed = false;
+  #isAgreed = false;
   #isHeaderRead = false;
   readonly #domain: string;
   readonly #down: Pump;
@@ -27,6 +27,15 @@ export class ServerTls {
 
   start(): void {
     this.#performer.send("server", writeStreamHeader({ contentNamespace: NS.client, to: this.#domain, version: true }));
+  }
+
+  /** When no framer is at work: begins the upgrade, if it is agreed. Returns what the server did wrong. */
+  afterBytes(): LinkFaultCode | undefined {
+    if (!this.#isAgreed) return undefined;
+    if (this.#down.hasUnreadContent) return "bytes-behind-proceed";
+    this.#isAgreed = false;
+    this.#performer.startTls("server", this.#domain);
+    return undefined;
   }
 
   /** Returns what the server did wrong; the link cannot be opened then. */
@@ -46,7 +55,7 @@ export class ServerTls {
       return undefined;
     }
     if (namespace === NS.tls && name === "proceed") {
-      this.isAgreed = true;
+      this.#isAgreed = true;
       this.#down.hold();
       return undefined;
     }
