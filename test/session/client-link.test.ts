@@ -56,6 +56,16 @@ describe("before TLS", () => {
     expect(link.actions).toEqual(["startTls client capulet.lit"]);
   });
 
+  test("so is SASL2, in the words of Prosody's own (XEP-0388 §2.6.2, A5)", () => {
+    const link = plainWorld().client("starttls");
+    link.client(`${clientHeader()}<authenticate xmlns='urn:xmpp:sasl:2' mechanism='PLAIN'/>`);
+    expect(link.take("client")).toMatch(
+      /<failure xmlns='urn:xmpp:sasl:2'><encryption-required xmlns='urn:ietf:params:xml:ns:xmpp-sasl'\/><\/failure>$/,
+    );
+    link.client(STARTTLS);
+    expect(link.actions).toEqual(["startTls client capulet.lit"]);
+  });
+
   test("a stanza ends the stream with not-authorized (RFC 6120 §4.9.3.12)", () => {
     const link = plainWorld().client("starttls");
     link.client(`${clientHeader()}<message/>`);
