@@ -228,9 +228,10 @@ export interface StreamManagementConfig {
 export interface DrainConfig {
   /** Over how long clients are told. */
   readonly spreadMs: number;
-  /** What they are told; `host` as RFC 6120 §4.9.3.19 wants it. */
+  /** What they are told; `host` as RFC 6120 §4.9.3.19 wants it, `uri` as RFC 7395 §3.6.1; one of them is there. */
   readonly farewell:
-    { readonly condition: "system-shutdown" } | { readonly condition: "see-other-host"; readonly host: string };
+    | { readonly condition: "system-shutdown" }
+    | { readonly condition: "see-other-host"; readonly host?: string | undefined; readonly uri?: string | undefined };
 }
 
 export interface LogConfig {

@@ -17,14 +17,20 @@ export const drainSchema = z.strictObject({
   }),
   tell: about(z.enum(["system-shutdown", "see-other-host"]).default("system-shutdown"), {
     about:
-      "What clients are told (RFC 6120 §4.9.3): `see-other-host` names `seeOtherHost` to those who are past TLS and came over TCP; all others hear `system-shutdown`.",
+      "What clients are told (RFC 6120 §4.9.3): `see-other-host` names `seeOtherHost` to those who are past TLS and came over TCP, and `seeOtherUri` to those over WebSocket; all others hear `system-shutdown`.",
     example: "see-other-host",
   }),
   seeOtherHost: about(z.string().optional(), {
     about:
       "Where they are sent: a domain or an IP address, IPv6 in brackets, with or without a port (RFC 6120 §4.9.3.19).",
     example: "other.capulet.lit:5222",
-    absent: "nowhere; `tell: see-other-host` needs it",
+    absent: "clients over TCP hear `system-shutdown`; `tell: see-other-host` needs this key or `seeOtherUri`",
+  }),
+  seeOtherUri: about(z.string().max(2_048).optional(), {
+    about:
+      "Where clients over WebSocket are sent: the address of another WebSocket, or of BOSH, with TLS, since clients follow to no other (RFC 7395 §3.6.1).",
+    example: "wss://other.capulet.lit/xmpp-websocket",
+    absent: "they hear `system-shutdown`",
   }),
 });
 
@@ -36,7 +42,7 @@ export function proveDrain(
 ): DrainConfig | undefined {
   const values = proved(drainSchema, raw ?? {});
   if (values === undefined || timeouts === undefined) return undefined;
-  const { spread, tell, seeOtherHost } = values;
+  const { spread, tell, seeOtherHost, seeOtherUri } = values;
   if (spread > timeouts.shutdown) {
     document.complain(["drain", "spread"], {
       code: "out-of-range",
@@ -51,24 +57,29 @@ export function proveDrain(
       hint: isIPv6(seeOtherHost) ? `Put an IPv6 address into brackets: [${seeOtherHost}].` : undefined,
     });
   }
-  if (tell === "see-other-host" && seeOtherHost === undefined) {
+  if (seeOtherUri !== undefined && !isSecureUri(seeOtherUri)) {
+    document.complain(["drain", "seeOtherUri"], {
+      code: "invalid-uri",
+      message: `${JSON.stringify(seeOtherUri)} is no address that begins with wss:// or https://.`,
+    });
+  }
+  if (tell === "see-other-host" && seeOtherHost === undefined && seeOtherUri === undefined) {
     document.complain(["drain", "tell"], {
       code: "missing-key",
-      message: `"see-other-host" needs an address in "seeOtherHost".`,
+      message: `"see-other-host" needs an address in "seeOtherHost" or "seeOtherUri".`,
       hint: `seeOtherHost: other.capulet.lit`,
     });
   }
-  if (tell !== "see-other-host" && seeOtherHost !== undefined) {
-    document.complain(["drain", "seeOtherHost"], {
+  for (const [key, place] of Object.entries({ seeOtherHost, seeOtherUri })) {
+    if (tell === "see-other-host" || place === undefined) continue;
+    document.complain(["drain", key], {
       severity: "warning",
       code: "no-effect",
-      message: `"seeOtherHost" is told to nobody without "tell: see-other-host".`,
+      message: `"${key}" is told to nobody without "tell: see-other-host".`,
     });
   }
   const farewell: DrainConfig["farewell"] =
-    tell === "see-other-host" && seeOtherHost !== undefined
-      ? { condition: tell, host: seeOtherHost }
-      : { condition: "system-shutdown" };
+    tell === "see-other-host" ? { condition: tell, host: seeOtherHost, uri: seeOtherUri } : { condition: tell };
   return { spreadMs: spread, farewell };
 }
 
@@ -79,4 +90,9 @@ function isHostAndPort(text: string): boolean {
   // RFC 4007 zones mean something on one machine only.
   if (host.startsWith("[")) return isIPv6(host.slice(1, -1)) && !host.includes("%");
   return /^[0-9.]+$/.test(host) ? isIPv4(host) : normaliseDomain(host) !== undefined;
+}
+
+/** RFC 3986: an absolute address of a host, without a fragment; RFC 7395 §3.6.1: not less secure than the one that the client has. */
+function isSecureUri(text: string): boolean {
+  return /^(wss|https):\/\/[^\s/?#"<>@]+([/?][^\s#"<>]*)?$/.test(text) && URL.canParse(text);
 }

@@ -53,6 +53,7 @@ export const problemCodes = {
   "invalid-domain": "a served domain or a server name is no domain name.",
   "duplicate-domain": "two names are the same domain, once in lower case and as A-labels.",
   "invalid-host": "an address is neither an IP address nor a host name.",
+  "invalid-uri": "an address is no URI of the kinds that the key takes.",
   "invalid-network": "a network is neither an address nor an address and a number of bits.",
   "trusts-anybody": "a warning: every address may say that it is a proxy and name a client's address.",
   "address-in-use": "two listeners would share an address.",

@@ -25,6 +25,4 @@ export function beforeTls(
 
 const SASL_REFUSED = Buffer.from(`<failure xmlns='${NS.sasl}'><encryption-required/></failure>`);
 /** XEP-0388 §2.6.2: the conditions are those of RFC 6120. */
-const SASL2_REFUSED = Buffer.from(
-  `<failure xmlns='${NS.sasl2}'><encryption-required xmlns='${NS.sasl}'/></failure>`,
-);
+const SASL2_REFUSED = Buffer.from(`<failure xmlns='${NS.sasl2}'><encryption-required xmlns='${NS.sasl}'/></failure>`);

@@ -4,6 +4,7 @@ import {
   hasReadableNamespace,
   OWN_ROOT_NAME,
   readStreamHeader,
+  writeSeeOtherUri,
   writeStreamHeader,
 } from "../stream/index.js";
 import type { FrameKind as Kind, XmlFault } from "../xml/index.js";
@@ -342,10 +343,12 @@ export class ClientLink implements LinkMachine, LinkStats {
   #leave(): void {
     const farewell = this.#farewell;
     const header = this.#ownHeader();
-    // RFC 6120 §4.9.3.19: before TLS nobody is sent elsewhere. An address is no place for a WebSocket (RFC 7395 §3.6.1).
+    // RFC 6120 §4.9.3.19: before TLS nobody is sent elsewhere.
     const isSecured = this.#phase !== "plain" && this.#phase !== "securing";
-    if (farewell?.condition === "see-other-host" && isSecured && this.#carrier === "tcp")
-      this.#teardown.leave("see-other-host", "shutdown", { header, text: farewell.host });
+    const { host, uri } = farewell?.condition === "see-other-host" && isSecured ? farewell : NOWHERE;
+    if (this.#carrier === "websocket" && uri !== undefined) this.#teardown.move(writeSeeOtherUri(uri), header);
+    else if (this.#carrier === "tcp" && host !== undefined)
+      this.#teardown.leave("see-other-host", "shutdown", { header, text: host });
     else this.#teardown.leave("system-shutdown", "shutdown", { header });
   }
 
@@ -385,3 +388,5 @@ export class ClientLink implements LinkMachine, LinkStats {
     });
   }
 }
+
+const NOWHERE = { host: undefined, uri: undefined } as const;

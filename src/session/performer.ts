@@ -100,11 +100,13 @@ export interface LinkMachine {
 }
 
 /**
- * What clients are told when the proxy goes; `host` is a domain or an IP address (IPv6 in brackets), with or without a port.
+ * What clients are told when the proxy goes: `host`, a domain or an IP address (IPv6 in brackets) with or without a port, to
+ * those over TCP; `uri` to those over WebSocket; `system-shutdown` to whom no place is named.
  *
- * Source  RFC 6120 §4.9.3.21, §4.9.3.19.
+ * Source  RFC 6120 §4.9.3.21, §4.9.3.19; RFC 7395 §3.6.1.
  */
 export type Farewell =
-  { readonly condition: "system-shutdown" } | { readonly condition: "see-other-host"; readonly host: string };
+  | { readonly condition: "system-shutdown" }
+  | { readonly condition: "see-other-host"; readonly host?: string | undefined; readonly uri?: string | undefined };
 
 export type LegClosed = "end" | "reset" | "refused" | "tls_failed" | "slow_peer";

@@ -114,6 +114,17 @@ export class Teardown {
     this.end(reason);
   }
 
+  /** As `leave` when the proxy goes, of a transport that has an element of its own for that instead of an error. */
+  move(element: Buffer, header: Buffer): void {
+    if (this.#ended) return;
+    this.#beforeEnd(false);
+    if (this.#isOpened(this.#near, header)) {
+      this.#performer.send(this.#near, element);
+      this.sendEnd(this.#near);
+    }
+    this.end("shutdown");
+  }
+
   /** Closes both legs behind what is queued, without a word. */
   end(reason: CloseReason): void {
     if (this.#ended) return;
@@ -163,16 +174,23 @@ export class Teardown {
   }
 
   #sendError(leg: LegName, condition: StreamErrorCondition, { header, detail = "", text = "" }: ErrorParts = {}): void {
+    if (!this.#isOpened(leg, header)) return;
     const record = this.#leg(leg);
-    if (record.endSent || record.state === "closed" || record.state === "absent") return;
+    record.endSent = true;
+    this.#performer.send(leg, streamErrorBytes(condition, record.openRootName ?? OWN_ROOT_NAME, { detail, text }));
+    this.#performer.report({ kind: "stream-error", leg, condition, ours: true });
+  }
+
+  /** Whether last words can be sent on a leg; `header` opens a stream there, if none is open. */
+  #isOpened(leg: LegName, header: Buffer | undefined): boolean {
+    const record = this.#leg(leg);
+    if (record.endSent || record.state === "closed" || record.state === "absent") return false;
     if (record.openRootName === undefined) {
-      if (header === undefined) return;
+      if (header === undefined) return false;
       this.#performer.send(leg, header);
       record.openRootName = OWN_ROOT_NAME;
     }
-    record.endSent = true;
-    this.#performer.send(leg, streamErrorBytes(condition, record.openRootName, { detail, text }));
-    this.#performer.report({ kind: "stream-error", leg, condition, ours: true });
+    return true;
   }
 
   #leg(leg: LegName): LegRecord {

@@ -21,4 +21,4 @@ export * from "./management-elements.js";
 export * from "./management-fingerprint.js";
 export * from "./resumption.js";
 export { MessageReader, type MessageFault } from "./websocket-reader.js";
-export { MessageWriter, type MessageSink } from "./websocket-writer.js";
+export { MessageWriter, writeSeeOtherUri, type MessageSink } from "./websocket-writer.js";

@@ -17,7 +17,8 @@ export interface MessageSink {
  * Turns the bytes of a stream towards a client into messages: one element each, and a document by itself.
  *
  * Shape   bytes are cut anywhere, the messages are the same. A stream header becomes `<open/>`, its end `<close/>`, which
- *         never names another address (RFC 7395 §3.6.1; protocol.md R12). An element that leans on the header for its
+ *         names another address only where `writeSeeOtherUri` stands before it: nothing of the server's does (RFC 7395
+ *         §3.6.1; protocol.md R12). An element that leans on the header for its
  *         default namespace or for a prefix gets the declaration (§3.3.3), put behind its name; no tree is built, and one
  *         that leans on nothing leaves as the bytes that came.
  * Errors  what is no stream is a fault of ours, since the session lets through only what its own framers passed; the sink is
@@ -29,6 +30,8 @@ export class MessageWriter implements FrameSink {
   #declarations: readonly Declaration[] = [];
   #isAuthenticated = false;
   #isBroken = false;
+  /** `<close/>` was written. */
+  #isClosed = false;
 
   /** `trusted`: what the server and components may send. */
   constructor(sink: MessageSink, trusted: FramerLimits) {
@@ -51,12 +54,18 @@ export class MessageWriter implements FrameSink {
         this.#sink.message(this.#open(bytes, start, end));
         return;
       case FrameKind.streamEnd:
-        this.#sink.message(CLOSE);
+        if (!this.#isClosed) this.#sink.message(CLOSE);
         return;
       case FrameKind.whitespace:
         this.#sink.keepalive();
         return;
       case FrameKind.nonza:
+        if (isClose(bytes, start, end)) {
+          this.#isClosed = true;
+          // As it came: no declaration is missing.
+          this.#sink.message(bytes.subarray(start, end));
+          return;
+        }
         this.#sink.message(selfContained(bytes.subarray(start, end), this.#declarations));
         if (!this.#isAuthenticated) this.#lookForSuccess(bytes, start, end);
         return;
@@ -108,6 +117,22 @@ function wider({ maxFrameBytes, maxDepth, maxAttributes, maxNameBytes, maxChildr
 }
 
 const CLOSE = Buffer.from(`<close xmlns='${NS.framing}'/>`);
+const CLOSE_BEGINS = CLOSE.subarray(0, -"/>".length);
+
+/**
+ * What a client over WebSocket is told that is to go elsewhere, right before the end of its stream, in whose place it stands then.
+ *
+ * Source  RFC 7395 §3.6.1.
+ */
+export function writeSeeOtherUri(uri: string): Buffer {
+  const close = serialize(new Element("close", { "see-other-uri": uri }));
+  return Buffer.concat([CLOSE_BEGINS, Buffer.from(close.slice("<close".length))]);
+}
+
+/** No peer's element begins so: what the session lets through is in a list, and this namespace is not in it. */
+function isClose(bytes: Buffer, start: number, end: number): boolean {
+  return end - start >= CLOSE.length && isAt(bytes, start, CLOSE_BEGINS);
+}
 
 /** A declaration of a stream header that elements below it may lean on. */
 interface Declaration {

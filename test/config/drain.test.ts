@@ -18,6 +18,30 @@ describe("drain", () => {
     });
   });
 
+  test.each(["wss://other.capulet.lit", "wss://[2001:db8::1]:443/ws", "https://other.capulet.lit/http-bind?a=1&b=2"])(
+    "sends clients over WebSocket to %s, and the others nowhere unless told (RFC 7395 §3.6.1)",
+    (uri) => {
+      const { drain } = workspace().config(draining(`tell: see-other-host, seeOtherUri: "${uri}"`));
+      expect(drain.farewell).toEqual({ condition: "see-other-host", uri });
+    },
+  );
+
+  test.each([
+    ["nothing", ""],
+    ["an address alone", "other.capulet.lit:443"],
+    ["a WebSocket without TLS", "ws://other.capulet.lit/ws"],
+    ["no host", "wss:///ws"],
+    ["a fragment", "wss://other.capulet.lit/ws#a"],
+    ["a port that is none", "wss://other.capulet.lit:65536/ws"],
+    ["somebody's password", "wss://juliet:secret@other.capulet.lit/ws"],
+    ["markup", "wss://other.capulet.lit/<a>"],
+    ["white space", "wss://other.capulet.lit/a b"],
+    ["two lines", "wss://other.capulet.lit/\\nx"],
+  ])("refuses %s as the other WebSocket", (_what, uri) => {
+    const found = workspace().findings(draining(`tell: see-other-host, seeOtherUri: "${uri}"`));
+    expect(found).toEqual([expect.stringMatching(/^error invalid-uri 13:45 drain\.seeOtherUri$/)]);
+  });
+
   test.each([
     "other.capulet.lit",
     "other.capulet.lit:5222",
@@ -64,6 +88,9 @@ describe("drain", () => {
     expect(space.findings(draining("tell: see-other-host"))).toEqual(["error missing-key 13:16 drain.tell"]);
     expect(space.findings(draining("seeOtherHost: other.capulet.lit"))).toEqual([
       "warning no-effect 13:24 drain.seeOtherHost",
+    ]);
+    expect(space.findings(draining("seeOtherUri: wss://other.capulet.lit/ws"))).toEqual([
+      "warning no-effect 13:23 drain.seeOtherUri",
     ]);
   });
 

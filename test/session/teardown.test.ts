@@ -1,8 +1,21 @@
 import { describe, expect, test } from "vitest";
 import type { Farewell } from "../../src/session/index.js";
-import { bind, clientHeader, domain, login, NAMESPACE, rule, SERVER_HEADER, World } from "./world.js";
+import { bind, clientHeader, domain, Link, login, NAMESPACE, rule, SERVER_HEADER, World } from "./world.js";
 
-const elsewhere: Farewell = { condition: "see-other-host", host: "[2001:db8::1]:5222" };
+const uri = "wss://other.capulet.lit/ws?a=1&b='2'";
+const elsewhere: Farewell = { condition: "see-other-host", host: "[2001:db8::1]:5222", uri };
+
+/** A bound client that came over WebSocket. */
+function overWebSocket(): Link {
+  const link = new World([domain([])]).client("none", "websocket");
+  link.client(clientHeader()).connected();
+  link.server(SERVER_HEADER + "<stream:features/>");
+  login(link);
+  bind(link, "juliet@capulet.lit/balcony");
+  link.forget();
+  return link;
+}
+
 const SET = `<iq type='set' id='1'><pubsub xmlns='${NAMESPACE}'><publish node='n'/></pubsub></iq>`;
 
 describe("see-other-host, when the proxy goes", () => {
@@ -37,15 +50,37 @@ describe("see-other-host, when the proxy goes", () => {
     }
   });
 
-  test("is not told inside WebSocket, where an address is no place to go (RFC 7395 §3.6.1)", () => {
+  test("is see-other-uri inside WebSocket, where an address is no place to go, and no error (RFC 7395 §3.6.1)", () => {
+    const link = overWebSocket();
+    link.machine.shutdown(elsewhere);
+    expect(link.take("client")).toBe(
+      "<close xmlns='urn:ietf:params:xml:ns:xmpp-framing' see-other-uri=\"wss://other.capulet.lit/ws?a=1&amp;b=&apos;2&apos;\"/></stream:stream>",
+    );
+    expect(link.take("server")).toBe("");
+    expect(link.endReason).toBe("shutdown");
+  });
+
+  test("is told to a WebSocket that has not opened its stream behind a header of ours (RFC 7395 §3.4.1)", () => {
     const link = new World([domain([])]).client("none", "websocket");
-    link.client(clientHeader()).connected();
-    link.server(SERVER_HEADER + "<stream:features/>");
-    login(link);
-    bind(link, "juliet@capulet.lit/balcony");
+    link.machine.shutdown(elsewhere);
+    expect(link.take("client")).toMatch(/^<\?xml .*<stream:stream .*<close .* see-other-uri=.*<\/stream:stream>$/);
+  });
+
+  test("is not told to whom no place is named: those hear system-shutdown", () => {
+    const overTcp = new World([domain([])]).boundClient();
+    overTcp.machine.shutdown({ condition: "see-other-host", uri });
+    expect(overTcp.take("client")).toContain("<system-shutdown ");
+    const other = overWebSocket();
+    other.machine.shutdown({ condition: "see-other-host", host: "other.capulet.lit" });
+    expect(other.take("client")).toContain("<system-shutdown ");
+  });
+
+  test("says nothing to a client whose stream has ended already", () => {
+    const link = overWebSocket();
+    link.client("</stream:stream>").server("</stream:stream>");
     link.forget();
     link.machine.shutdown(elsewhere);
-    expect(link.take("client")).toContain("<system-shutdown ");
+    expect(link.take("client")).toBe("");
   });
 
   test("waits for what is pending, until it is not to be waited for any more", () => {

@@ -1,6 +1,6 @@
 import type { XmlFault } from "../../src/xml/index.js";
 import { describe, expect, test } from "vitest";
-import { MessageWriter } from "../../src/stream/index.js";
+import { MessageWriter, writeSeeOtherUri } from "../../src/stream/index.js";
 import { forEachCut } from "../support/for-each-cut.js";
 import { fixtureLimits } from "../xml/framer-fixtures.js";
 
@@ -52,6 +52,13 @@ describe("opening and closing", () => {
 
   test("the end of the stream becomes <close/>, which names no other address (RFC 7395 §3.6)", () => {
     expect(become("</stream:stream>")).toEqual([`<close xmlns='${framing}'/>`]);
+  });
+
+  test("<close/> that names another address stands in the place of the plain one (RFC 7395 §3.6.1)", () => {
+    const elsewhere = writeSeeOtherUri("wss://other.capulet.lit/?a=1&b=2");
+    expect(become(`${elsewhere.toString()}</stream:stream>`)).toEqual([
+      `<close xmlns='${framing}' see-other-uri="wss://other.capulet.lit/?a=1&amp;b=2"/>`,
+    ]);
   });
 
   test("a stream error becomes a message of its own before <close/> (RFC 7395 §3.4.1)", () => {
