@@ -4,6 +4,7 @@ import { RecentFaults, Sampler, Taps, type Controls, type ReloadOutcome, type Re
 import type { Config } from "./config/index.js";
 import {
   Admission,
+  Arrivals,
   Certificates,
   type InheritedSockets,
   Listeners,
@@ -80,6 +81,7 @@ export class StreamProxy {
   readonly #hub: Hub;
   readonly #links = new Links();
   readonly #admission: Admission;
+  readonly #arrivals = new Arrivals();
   readonly #certificates = new Certificates();
   readonly #listeners: Listeners;
   readonly #faults = new RecentFaults();
@@ -146,6 +148,7 @@ export class StreamProxy {
         },
         links: this.#links,
         admission: this.#admission,
+        arrivals: this.#arrivals,
         certificates: this.#certificates,
         limits: () => this.#limits,
         openMachine: (settings, performer) => this.#openMachine(settings, performer),
@@ -272,7 +275,9 @@ export class StreamProxy {
     this.#state = "draining";
     this.#listeners.close();
     const { timeouts, drain } = this.#config;
-    const { forced } = await this.#links.drain({ ...drain, deadlineMs: timeouts.shutdownMs });
+    // A WebSocket that is being opened gets its answer, and is then told like the others.
+    const arrived = this.#arrivals.settled(Math.min(arrivalMs, timeouts.shutdownMs / 4));
+    const { forced } = await this.#links.drain({ ...drain, deadlineMs: timeouts.shutdownMs }, arrived);
     if (forced > 0) this.#log.warn({ event: "forced", connections: forced }, "the shutdown deadline passed");
     this.#world.close();
     await this.#grants.close();
@@ -370,3 +375,6 @@ export class StreamProxy {
     return done;
   }
 }
+
+/** What is left of a handshake of HTTP, TLS or PROXY when the proxy goes may take as long, at most a quarter of the shutdown. */
+const arrivalMs = 1000;

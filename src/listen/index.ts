@@ -7,6 +7,7 @@
  * 2. Certificates are chosen by SNI (RFC 6066 §3), protocols by ALPN (XEP-0368 v1.1.0), both anew for each handshake.
  * 3. A reload touches no connection; a port that cannot be opened leaves everything as it was.
  */
+export { Arrivals } from "./arrivals.js";
 export { Admission, networkOf, type AdmissionLimits } from "./admission.js";
 export {
   Certificates,

@@ -1,6 +1,7 @@
 import type { CountingMachine, LinkSurroundings, Links } from "../relay/index.js";
 import type { LinkLimits, Performer } from "../session/index.js";
 import type { Admission } from "./admission.js";
+import type { Arrivals } from "./arrivals.js";
 import type { Certificates } from "./certificates.js";
 import type { Network } from "./trusted-networks.js";
 
@@ -41,6 +42,7 @@ export interface ListenerParts {
   readonly surroundings: LinkSurroundings;
   readonly links: Links;
   readonly admission: Admission;
+  readonly arrivals: Arrivals;
   readonly certificates: Certificates;
   /** Limits of now. */
   limits(): LinkLimits;

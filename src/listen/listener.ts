@@ -3,6 +3,7 @@ import { repeatable } from "../log/index.js";
 import { keepAliveMs, Link, unmapped, type ConnectionEnds, type LinkOrigin, type Refusal } from "../relay/index.js";
 import type { ListenerCounters } from "../relay/index.js";
 import { AnnouncedSocket, type Announcement } from "./announced-socket.js";
+import type { Arrival } from "./arrivals.js";
 import { ListenError } from "./listen-error.js";
 import type { ListenerParts, ListenerSettings } from "./listener-settings.js";
 import { TrustedNetworks } from "./trusted-networks.js";
@@ -16,8 +17,6 @@ export class Listener {
   #origin: LinkOrigin;
   /** Who may say on whose behalf it connects; undefined: nobody has to. */
   #proxies: TrustedNetworks | undefined;
-  /** Sockets whose PROXY header is being waited for. */
-  readonly #announced = new Set<AnnouncedSocket>();
   /** For connections that become links by way of WebSocket; made with the first. */
   #door: WebSocketDoor | undefined;
 
@@ -80,15 +79,9 @@ export class Listener {
     this.#proxies = proxiesOf(settings);
   }
 
-  /** No more connections. Those that are there stay; those of which nothing is known yet have not begun, and go. */
+  /** No more connections. Those that are there stay, and those that are on their way to be links go on. */
   close(): void {
     this.#server.close();
-    for (const announced of this.#announced) {
-      announced.destroy();
-      this.#parts.admission.leave();
-    }
-    this.#announced.clear();
-    this.#door?.close();
   }
 
   #accept(socket: Socket): void {
@@ -110,11 +103,10 @@ export class Listener {
 
   /** Until the header is there the connection is nobody's: it counts, but against no address. */
   #awaitHeader(socket: Socket, proxy: string): void {
-    const { admission, surroundings } = this.#parts;
+    const { admission, arrivals, surroundings } = this.#parts;
     const serving = this.#serving();
     const { origin } = serving;
-    const done = (announcement: Announcement): void => {
-      this.#announced.delete(announced);
+    const announcedAs = (announcement: Announcement): void => {
       if (announcement.kind !== "announced") {
         admission.leave();
         if (announcement.kind === "refused")
@@ -131,8 +123,18 @@ export class Listener {
       admission.leave();
       this.#refuse(socket, origin, { refusal, remote });
     };
+    const done = (announcement: Announcement): void => {
+      announcedAs(announcement);
+      arrivals.delete(arrival);
+    };
     const announced = new AnnouncedSocket(socket, surroundings.timeouts.headerMs, done);
-    this.#announced.add(announced);
+    const arrival: Arrival = {
+      destroy: () => {
+        announced.destroy();
+        done({ kind: "left" });
+      },
+    };
+    arrivals.add(arrival);
   }
 
   /** How a connection that comes now is served, whatever a reload says before it has begun. */

@@ -36,7 +36,10 @@ interface OpenVisit extends Visit {
   readonly ends: CarrierSettings["ends"];
 }
 
-export interface DoorParts extends Pick<ListenerParts, "surroundings" | "links" | "admission" | "certificates"> {
+export interface DoorParts extends Pick<
+  ListenerParts,
+  "surroundings" | "links" | "admission" | "arrivals" | "certificates"
+> {
   limits(): LinkLimits;
   /** Counts and logs a refusal. */
   refused(visit: Visit, refusal: Refusal): void;
@@ -72,14 +75,10 @@ export class WebSocketDoor {
     const { headerMs } = this.#parts.surroundings.timeouts;
     if (headerMs > 0) open.deadline = setTimeout(() => this.#late(open), headerMs);
     this.#visits.set(socket, open);
+    this.#parts.arrivals.add(socket);
     socket.on("error", ignoreError).once("close", () => this.#left(open));
     if (settings.tls === "none") this.#http.emit("connection", socket);
     else this.#secure(open);
-  }
-
-  /** Connections that are no links yet have not begun, and go. */
-  close(): void {
-    for (const { socket } of this.#visits.values()) socket.destroy();
   }
 
   #secure(visit: OpenVisit): void {
@@ -182,6 +181,7 @@ export class WebSocketDoor {
         const link = new Link(carrier, visit.origin, surroundings, visit.announced);
         carrier.unreadable = (fault) => link.unreadable(fault);
         links.add(link);
+        this.#parts.arrivals.delete(visit.socket);
       });
   }
 
@@ -266,6 +266,7 @@ export class WebSocketDoor {
 
   #left(visit: OpenVisit): void {
     clearTimeout(visit.deadline);
+    this.#parts.arrivals.delete(visit.socket);
     // A link lets go of the address itself.
     if (!this.#visits.delete(visit.socket) && !this.#visits.delete(visit.stream)) return;
     visit.isOver = true;

@@ -44,11 +44,16 @@ export class Links<Member extends DrainableLink = Link> {
     for (const tell of this.#whenEmpty.splice(0)) tell();
   }
 
-  /** Asks the links to end in an orderly way, as planned; resolves when none is left. Once only. */
-  async drain(plan: DrainPlan): Promise<{ readonly forced: number }> {
+  /**
+   * Asks the links to end in an orderly way, as planned; resolves when none is left. Once only.
+   *
+   * Shape   `arrived` resolves when no connection that was accepted can become a link any more.
+   */
+  async drain(plan: DrainPlan, arrived = Promise.resolve()): Promise<{ readonly forced: number }> {
     const drain = new Drain(this.#live, plan);
     this.#drain = drain;
     drain.begin();
+    await arrived;
     if (this.#live.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));
     drain.stop();
     return { forced: drain.forced };

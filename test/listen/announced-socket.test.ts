@@ -8,6 +8,7 @@ import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
   Admission,
+  Arrivals,
   Certificates,
   Listeners,
   listenerName,
@@ -210,13 +211,27 @@ describe("a health check leaves no trace", () => {
 });
 
 describe("a listener", () => {
-  test("that is closed hangs up on those whose header it awaits", async () => {
+  test("that is closed serves those whose header it awaits", async () => {
+    const bench = await serve(clear);
+    const socket = await bench.plain();
+    socket.write("PROXY ");
+    await until(() => bench.accepted === 1);
+    bench.listeners.close();
+    const settled = bench.arrivals.settled(60_000);
+    socket.write("TCP4 192.0.2.1 192.0.2.2 5 5222\r\n<stream>");
+    expect(await readUntil(socket, ">")).toBe("<stream>");
+    await settled;
+    expect(await bench.rejected()).toEqual({});
+  });
+
+  test("that is closed hangs up on those that take too long", async () => {
     const bench = await serve(clear);
     const socket = await bench.plain();
     socket.resume();
     socket.write("PROXY ");
     await until(() => bench.accepted === 1);
     bench.listeners.close();
+    await bench.arrivals.settled(10);
     // In order or by a reset: what the peer said meanwhile may be unread.
     await new Promise((resolve) => socket.on("error", () => undefined).once("close", resolve));
     expect(await bench.rejected()).toEqual({});
@@ -261,6 +276,7 @@ class Bench {
       super.add(link);
     }
   })(this.remotes);
+  readonly arrivals = new Arrivals();
   readonly #admission: CountingAdmission;
   readonly #settings: ListenerSettings;
   readonly #sockets: Socket[] = [];
@@ -282,6 +298,7 @@ class Bench {
         surroundings: { turns: new Turns(), metrics, log, timeouts, upstream: () => undefined },
         links: this.links,
         admission: this.#admission,
+        arrivals: this.arrivals,
         certificates,
         limits: () => {
           throw new Error("only WebSocket asks for them");

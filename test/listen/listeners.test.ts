@@ -8,6 +8,7 @@ import { pino } from "pino";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import {
   Admission,
+  Arrivals,
   Certificates,
   Listeners,
   listenerName,
@@ -231,6 +232,7 @@ class Bench {
         },
         links: this.links,
         admission: new Admission(limits),
+        arrivals: new Arrivals(),
         certificates: this.certificates,
         limits: () => {
           throw new Error("only WebSocket asks for them");

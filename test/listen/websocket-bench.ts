@@ -20,10 +20,16 @@ const sasl = "urn:ietf:params:xml:ns:xmpp-sasl";
 export const auth = `<auth xmlns='${sasl}' mechanism='PLAIN'>AGp1bGlldABy</auth>`;
 export const bind = "<iq xmlns='jabber:client' type='set' id='b'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>";
 
+/** A request that opens a WebSocket. */
+export const upgrade =
+  "GET /xmpp-websocket HTTP/1.1\r\nHost: capulet.lit\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
+  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: xmpp\r\n\r\n";
+
 export interface BenchOptions {
   readonly listeners?: readonly Readonly<Record<string, unknown>>[];
   readonly limits?: Readonly<Record<string, unknown>>;
   readonly timeouts?: Readonly<Record<string, unknown>>;
+  readonly drain?: Readonly<Record<string, unknown>>;
 }
 
 export const plain = { kind: "websocket", host: "127.0.0.1", port: 0, tls: "none" } as const;
@@ -126,7 +132,7 @@ export class Bench {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
-  #config({ listeners = [plain], limits = {}, timeouts = {} }: BenchOptions): Config {
+  #config({ listeners = [plain], limits = {}, timeouts = {}, drain = {} }: BenchOptions): Config {
     const file = join(this.folder, "proxy.yaml");
     const { certFile: cert, keyFile: key } = this.certificate;
     const settings = {
@@ -137,6 +143,7 @@ export class Bench {
       listen: listeners,
       admin: { host: "127.0.0.1", port: this.#adminPort },
       limits,
+      drain,
       log: { level: "debug" },
       timeouts: { shutdown: "100ms", drain: "5s", ...timeouts },
     };

@@ -4,7 +4,7 @@ import { connect as connectTls, type ConnectionOptions } from "node:tls";
 import { afterEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import { readUntil, until } from "../relay/rig.js";
-import { Bench, open, plain, type BenchOptions } from "./websocket-bench.js";
+import { Bench, open, plain, type BenchOptions, upgrade } from "./websocket-bench.js";
 
 const benches: Bench[] = [];
 afterEach(async () => {
@@ -19,9 +19,6 @@ async function start(options?: BenchOptions): Promise<Bench> {
 
 const secure = { ...plain, tls: "direct" } as const;
 const announced = { ...plain, proxyProtocol: { from: ["127.0.0.1"] } } as const;
-const upgrade =
-  "GET /xmpp-websocket HTTP/1.1\r\nHost: capulet.lit\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n" +
-  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: xmpp\r\n\r\n";
 
 /** Sends bytes, and gives all that comes back until the end. */
 async function talk(bench: Bench, bytes: string): Promise<string> {

@@ -1,7 +1,7 @@
 import { Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
-import { until } from "../relay/rig.js";
-import { auth, Bench, bind, close, framing, open, plain, type BenchOptions } from "./websocket-bench.js";
+import { readUntil, until } from "../relay/rig.js";
+import { auth, Bench, bind, close, framing, open, plain, upgrade, type BenchOptions } from "./websocket-bench.js";
 
 const benches: Bench[] = [];
 afterEach(async () => {
@@ -394,7 +394,7 @@ describe("the life of a listener", () => {
     expect((await client.rest()).code).toBe(1009);
   });
 
-  test("when the proxy is stopped clients hear system-shutdown, and handshakes that have begun are dropped", async () => {
+  test("when the proxy is stopped clients hear system-shutdown, and handshakes that take too long are dropped", async () => {
     const bench = await start();
     const client = await bench.boundClient();
     const early = await bench.raw();
@@ -403,6 +403,31 @@ describe("the life of a listener", () => {
     await bench.proxy.close();
     expect((await client.rest()).messages).toEqual([streamError("system-shutdown"), closed]);
     await isDropped;
+  });
+
+  test("one that is being opened when the proxy is stopped is opened, and told so too (RFC 7395 §3.4.1)", async () => {
+    const bench = await start({ timeouts: { shutdown: "4s" } });
+    const early = await bench.raw();
+    // Whoever comes later is accepted later, so `early` has been.
+    expect((await fetch(`http://127.0.0.1:${bench.port}/`)).status).toBe(404);
+    const stopped = bench.proxy.close();
+    early.write(upgrade);
+    const answer = await readUntil(early, closed);
+    expect(answer).toMatch(/^HTTP\/1\.1 101 /);
+    expect(answer).toContain(streamError("system-shutdown"));
+    early.destroy();
+    await stopped;
+  });
+
+  test("a place that the configuration names for them is what they hear of, and no error (RFC 7395 §3.6.1)", async () => {
+    const seeOtherUri = "wss://other.capulet.lit/ws?a=1&b=2";
+    const bench = await start({ drain: { tell: "see-other-host", seeOtherUri } });
+    const [bound, early] = [await bench.boundClient(), await bench.client()];
+    await bench.proxy.close();
+    const moved = `<close xmlns='${framing}' see-other-uri="${seeOtherUri.replace("&", "&amp;")}"/>`;
+    expect(await bound.rest()).toEqual({ messages: [moved], code: 1000 });
+    const { messages } = await early.rest();
+    expect(messages).toEqual([expect.stringMatching(/^<open /), moved]);
   });
 });
 
