@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Farewell } from "../../src/session/index.js";
-import { bind, clientHeader, domain, Link, login, NAMESPACE, rule, SERVER_HEADER, World } from "./world.js";
+import { bind, clientHeader, domain, type Link, login, NAMESPACE, rule, SERVER_HEADER, World } from "./world.js";
 
 const uri = "wss://other.capulet.lit/ws?a=1&b='2'";
 const elsewhere: Farewell = { condition: "see-other-host", host: "[2001:db8::1]:5222", uri };
