@@ -55,6 +55,7 @@ describe.skipIf(cannotRun("prosody", "openssl", "haproxy"))("HAProxy tells Caesu
     test("and its health checks leave no trace", async () => {
       const { peer } = await balancer({ targetPort: scene.caesura.ports.clear, sends });
       // Behind the connections by which the test found out that HAProxy listens.
+      await scene.caesura.untilMetric("caesura_connections", {}, (value) => value === 0);
       await pause(300);
       const before = lines().length;
       const rejected = await scene.caesura.metric("caesura_connections_rejected_total");
