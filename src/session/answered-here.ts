@@ -3,7 +3,7 @@ import { attributeOf } from "../xml/index.js";
 import type { Jid } from "../xmpp/index.js";
 import type { Domain } from "./domain.js";
 import type { Questions } from "./questions.js";
-import { resultFor } from "./requests.js";
+import { resultFor } from "./stanzas.js";
 
 /** A bound session as far as its questions about discovery are concerned. */
 export interface InquiringSession {

@@ -4,8 +4,8 @@ import { NS, parseJid } from "../xmpp/index.js";
 import type { Delegation } from "./delegations.js";
 import type { Hub } from "./hub.js";
 import type { DelegatedRequest } from "./requests.js";
-import { attributesOf } from "./requests.js";
 import type { Questions } from "./questions.js";
+import { attributesOf } from "./stanzas.js";
 
 /** Whose request it is that a rule takes. */
 export interface AskingParty {

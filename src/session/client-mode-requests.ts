@@ -12,10 +12,9 @@ import type { Jid, StanzaErrorCondition } from "../xmpp/index.js";
 import { NS, parseJid, stanzaErrorTypes } from "../xmpp/index.js";
 import type { BoundSession } from "./bound-session.js";
 import type { Domain } from "./domain.js";
-import { stanzaError } from "./errors.js";
 import type { Hub } from "./hub.js";
-import { attributesOf } from "./requests.js";
 import type { Questions } from "./questions.js";
+import { attributesOf, stanzaError } from "./stanzas.js";
 
 /** Who sends what may concern client mode: a user's session, or a component. */
 export interface GrantParty {

@@ -11,17 +11,17 @@ import type { BoundSession, ResumableStream } from "./bound-session.js";
 import type { Carrier } from "./carrier.js";
 import type { Delegation } from "./delegations.js";
 import type { Domain } from "./domain.js";
-import { stanzaBytes, stanzaError } from "./errors.js";
 import type { RequestFaultCode } from "./request-faults.js";
 import { passesToClient, type ServedSession } from "./from-server.js";
 import { HeldFrames, type HeldFrame } from "./held-frames.js";
 import type { Hub } from "./hub.js";
 import type { SessionView } from "./views.js";
 import { Outlet } from "./outlet.js";
-import { describeRequest, resultFor, type DelegatedRequest, type Fence, type Requester } from "./requests.js";
+import { describeRequest, type DelegatedRequest, type Fence, type Requester } from "./requests.js";
 import { Questions } from "./questions.js";
 import type { SessionLink } from "./session-link.js";
 import { ToComponents } from "./to-components.js";
+import { resultFor, stanzaBytes, stanzaError } from "./stanzas.js";
 
 /**
  * A bound c2s session: which of the client's stanzas are taken, which wait, and what is put into its stream.

@@ -4,11 +4,11 @@ import type { AskingParty } from "./asking-first.js";
 import { delegate } from "./asking-first.js";
 import type { Delegation } from "./delegations.js";
 import { takesClientModeIq, type GrantParty } from "./client-mode-requests.js";
-import { stanzaError } from "./errors.js";
 import type { Hub } from "./hub.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
-import { attributesOf, describeRequest } from "./requests.js";
+import { describeRequest } from "./requests.js";
 import type { Questions } from "./questions.js";
+import { attributesOf, stanzaError } from "./stanzas.js";
 
 /** The component whose requests they are. */
 export interface AskingComponent extends GrantParty {

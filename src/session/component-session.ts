@@ -7,17 +7,16 @@ import type { Carrier } from "./carrier.js";
 import type { GrantParty } from "./client-mode-requests.js";
 import { ComponentRequests } from "./component-requests.js";
 import type { Domain } from "./domain.js";
-import { stanzaBytes } from "./errors.js";
 import type { LinkFaultCode } from "./faults.js";
 import { isAboutDiscovery, nested } from "./from-server.js";
 import type { Hub } from "./hub.js";
 import { Liveness } from "./liveness.js";
 import type { Performer } from "./performer.js";
 import type { Pump } from "./pump.js";
-import { attributesOf } from "./requests.js";
 import { Questions } from "./questions.js";
 import { routeFromComponent } from "./routing.js";
 import type { Teardown } from "./teardown.js";
+import { attributesOf, stanzaBytes } from "./stanzas.js";
 
 /** The link that a component has authenticated on. */
 export interface ComponentStream {

@@ -10,7 +10,8 @@ import { REQUEST_FAULTS } from "./request-faults.js";
 import { entityLabel } from "./granted-rule.js";
 import type { DelegationOutcome, HubEnvironment } from "./hub-types.js";
 import type { DelegatedRequest, Requester } from "./requests.js";
-import { attributesOf, unavailable } from "./requests.js";
+import { unavailable } from "./requests.js";
+import { attributesOf } from "./stanzas.js";
 
 /** What is asked of a managing entity. */
 export interface Delegation {

@@ -20,7 +20,7 @@ import {
   serialize,
 } from "../xml/index.js";
 import { NS, parseJid } from "../xmpp/index.js";
-import { attributesOf } from "./requests.js";
+import { attributesOf } from "./stanzas.js";
 
 /** Answers whose hashes were given to clients, which may ask for them still (XEP-0390 §6.1 wants the last three sets). */
 const MAX_NODES = 64;

@@ -4,9 +4,9 @@ import type { Element, Framer } from "../xml/index.js";
 import { FrameKind, namespaceHash, parseElement, readHead } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
 import type { Domain } from "./domain.js";
-import { stanzaBytes } from "./errors.js";
 import type { Questions } from "./questions.js";
 import type { Pump } from "./pump.js";
+import { stanzaBytes } from "./stanzas.js";
 
 /** A bound session as far as the server's stanzas are concerned. */
 export interface ServedSession {

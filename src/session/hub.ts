@@ -9,13 +9,12 @@ import { Delegations } from "./delegations.js";
 import { Discovery } from "./discovery.js";
 import { Domain } from "./domain.js";
 import { Entities } from "./entities.js";
-import { stanzaError } from "./errors.js";
 import type { HubEnvironment, HubEvent, HubStats } from "./hub-types.js";
 import type { CarrierView, SessionView } from "./views.js";
-import { attributesOf } from "./requests.js";
 import { UserEntities, type Appointments } from "./user-entities.js";
 import { Sessions } from "./sessions.js";
 import type { DomainSettings, LinkLimits } from "./settings.js";
+import { attributesOf, stanzaError } from "./stanzas.js";
 
 /** The domains, sessions and managing entities of one node, and the delegated requests between them. */
 export class Hub implements Appointments {

@@ -35,6 +35,6 @@ export type { RequestFaultCode } from "./request-faults.js";
 export { Hub } from "./hub.js";
 export { openClientLink, openComponentLink } from "./links.js";
 export type { LinkStats } from "./pump.js";
-export { stanzaBytes, stanzaError } from "./errors.js";
+export { stanzaBytes, stanzaError } from "./stanzas.js";
 export { describeRequest } from "./requests.js";
 export type { DelegatedRequest } from "./requests.js";

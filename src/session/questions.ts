@@ -3,8 +3,8 @@ import { parseElement, readHead } from "../xml/index.js";
 import { parseJid } from "../xmpp/index.js";
 import type { Alarms } from "./alarms.js";
 import type { Fence } from "./requests.js";
-import { attributesOf } from "./requests.js";
 import type { LinkLimits } from "./settings.js";
+import { attributesOf } from "./stanzas.js";
 
 /** Looks at an answer; true: it goes no further. */
 export type AnswerJudge = (answer: Element) => boolean;

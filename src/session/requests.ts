@@ -1,8 +1,7 @@
 import type { DelegationRule, Request } from "../rules/index.js";
 import { childElements, Element, namespaceOf } from "../xml/index.js";
-import type { Jid } from "../xmpp/index.js";
-import { NS, parseJid } from "../xmpp/index.js";
-import { stanzaError } from "./errors.js";
+import { parseJid } from "../xmpp/index.js";
+import { attributesOf, stanzaError } from "./stanzas.js";
 
 /** A request of ours that is to come down a stream. */
 export interface Fence {
@@ -46,26 +45,6 @@ export function describeRequest(iq: Element, from: string): Request {
     attributes: new Set(Object.keys(child.attrs).filter((name) => name !== "xmlns" && !name.includes(":"))),
   }));
   return { type, id, to, from, children };
-}
-
-/** The attributes that route a stanza (RFC 6120 §8.1). */
-export function attributesOf(stanza: Element): {
-  readonly type: string | undefined;
-  readonly id: string | undefined;
-  readonly to: string | undefined;
-  readonly from: string | undefined;
-} {
-  const { type, id, to, from } = stanza.attrs as Record<string, string | undefined>;
-  return { type, id, to, from };
-}
-
-/** The result of a client's request, answered here; without an address it was for the client's account (protocol.md R3). */
-export function resultFor(iq: Element, client: Jid, payload: Element): Element {
-  const { id, to = client.bare() } = attributesOf(iq);
-  const result = new Element("iq", { xmlns: NS.client, type: "result", to: client.full(), from: to });
-  if (id !== undefined) result.attrs["id"] = id;
-  result.cnode(payload);
-  return result;
 }
 
 /**

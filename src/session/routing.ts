@@ -2,9 +2,8 @@ import type { Element } from "../xml/index.js";
 import { writtenLength } from "../xml/index.js";
 import { parseJid } from "../xmpp/index.js";
 import type { BoundSession } from "./bound-session.js";
-import { stanzaError } from "./errors.js";
 import type { Hub } from "./hub.js";
-import { attributesOf } from "./requests.js";
+import { attributesOf, stanzaError } from "./stanzas.js";
 
 /** The component whose stanza it is, and who is told what became of it. */
 export interface AnsweredComponent {

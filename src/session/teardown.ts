@@ -1,6 +1,6 @@
 import { OWN_ROOT_NAME, writeStreamEnd } from "../stream/index.js";
 import type { StreamErrorCondition } from "../xmpp/index.js";
-import { streamErrorBytes } from "./errors.js";
+import { streamErrorBytes } from "./stream-error.js";
 import type { CloseReason, LegClosed, LegName, Performer } from "./performer.js";
 
 type LegState = "absent" | "open" | "finished" | "closed";

@@ -1,25 +1,25 @@
-import { serialize } from "../xml/index.js";
-import { Element } from "../xml/index.js";
-import type { StanzaErrorCondition, StanzaErrorType, StreamErrorCondition } from "../xmpp/index.js";
+import { Element, serialize } from "../xml/index.js";
+import type { Jid, StanzaErrorCondition, StanzaErrorType } from "../xmpp/index.js";
 import { NS } from "../xmpp/index.js";
 
-/**
- * A stream error and the end of the stream. Nobody else turns a fault into bytes. `detail` is XML of ours; `text` is what
- * the condition contains, for `<see-other-host/>` (§4.9.3.19).
- *
- * Source  RFC 6120 §4.9.1, §4.9.2: the error, then the closing tag, then the connection is closed.
- */
-export function streamErrorBytes(
-  condition: StreamErrorCondition,
-  rootName: string,
-  { detail = "", text = "" }: { readonly detail?: string; readonly text?: string } = {},
-): Buffer {
-  const element =
-    text === ""
-      ? `<${condition} xmlns='${NS.streamErrors}'/>`
-      : serialize(new Element(condition, { xmlns: NS.streamErrors }).t(text));
-  // The header that opened this stream may have another prefix, so the namespace is written out.
-  return Buffer.from(`<stream:error xmlns:stream='${NS.streams}'>${element}${detail}</stream:error></${rootName}>`);
+/** The attributes that route a stanza (RFC 6120 §8.1). */
+export function attributesOf(stanza: Element): {
+  readonly type: string | undefined;
+  readonly id: string | undefined;
+  readonly to: string | undefined;
+  readonly from: string | undefined;
+} {
+  const { type, id, to, from } = stanza.attrs as Record<string, string | undefined>;
+  return { type, id, to, from };
+}
+
+/** The result of a client's request, answered here; without an address it was for the client's account (protocol.md R3). */
+export function resultFor(iq: Element, client: Jid, payload: Element): Element {
+  const { id, to = client.bare() } = attributesOf(iq);
+  const result = new Element("iq", { xmlns: NS.client, type: "result", to: client.full(), from: to });
+  if (id !== undefined) result.attrs["id"] = id;
+  result.cnode(payload);
+  return result;
 }
 
 /**
