@@ -60,6 +60,9 @@ const table: Readonly<Record<string, Folder>> = {
   admin: { rank: 4, folders: [...pureOnes, ...shared], node: ["node:*"], packages: ["pino", "prom-client"] },
 };
 
+/** The storeys of `session`, lowest first: a folder imports those below it and itself. What stands beside them joins them. */
+const storeys = [["link"], ["domain"], ["hub"], ["client", "component"]];
+
 /** They join the parts, and so may import each of them. */
 const joints = ["main", "cli", "demo"];
 
@@ -154,6 +157,20 @@ describe("the import table", () => {
       if (target === undefined || ownerOf(target) === ownerOf(one.from)) return false;
       const single = target === `${ownerOf(target)}.ts`;
       return !single && target !== `${ownerOf(target)}/index.ts`;
+    });
+    expect(wrong.map(show)).toEqual([]);
+  });
+
+  test("within session, a folder imports lower storeys only", () => {
+    const folders = [...new Set(within(["session"]).map((file) => file.split("/")[1] ?? ""))];
+    const known = storeys.flat();
+    expect(folders.filter((name) => !name.endsWith(".ts") && !known.includes(name))).toEqual([]);
+    const storeyOf = (file: string) => storeys.findIndex((names) => names.includes(file.split("/")[1] ?? ""));
+    const wrong = all.filter((one) => {
+      const target = targetOf(one);
+      if (target === undefined || ownerOf(one.from) !== "session" || ownerOf(target) !== "session") return false;
+      if (dirname(target) === dirname(one.from) || storeyOf(one.from) < 0) return false;
+      return storeyOf(target) < 0 || storeyOf(target) >= storeyOf(one.from);
     });
     expect(wrong.map(show)).toEqual([]);
   });

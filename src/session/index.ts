@@ -15,8 +15,8 @@ export type {
   LinkMachine,
   LinkTimer,
   Performer,
-} from "./performer.js";
-export { grantSteps } from "./hub-types.js";
+} from "./link/performer.js";
+export { grantSteps } from "./hub/hub-types.js";
 export type {
   DelegationObserver,
   DelegationOutcome,
@@ -25,16 +25,16 @@ export type {
   HubEnvironment,
   HubEvent,
   HubStats,
-} from "./hub-types.js";
-export type { CarrierView, SessionView } from "./views.js";
-export type { DomainSettings, LinkLimits, StreamManagementSettings } from "./settings.js";
-export { faultEvent, LINK_FAULTS } from "./faults.js";
-export type { LinkFaultCode } from "./faults.js";
-export { REQUEST_FAULTS } from "./request-faults.js";
-export type { RequestFaultCode } from "./request-faults.js";
-export { Hub } from "./hub.js";
+} from "./hub/hub-types.js";
+export type { CarrierView, SessionView } from "./hub/views.js";
+export type { DomainSettings, LinkLimits, StreamManagementSettings } from "./domain/settings.js";
+export { faultEvent, LINK_FAULTS } from "./link/faults.js";
+export type { LinkFaultCode } from "./link/faults.js";
+export { REQUEST_FAULTS } from "./hub/request-faults.js";
+export type { RequestFaultCode } from "./hub/request-faults.js";
+export { Hub } from "./hub/hub.js";
 export { openClientLink, openComponentLink } from "./links.js";
-export type { LinkStats } from "./pump.js";
-export { stanzaBytes, stanzaError } from "./stanzas.js";
-export { describeRequest } from "./requests.js";
-export type { DelegatedRequest } from "./requests.js";
+export type { LinkStats } from "./link/pump.js";
+export { stanzaBytes, stanzaError } from "./link/stanzas.js";
+export { describeRequest } from "./hub/requests.js";
+export type { DelegatedRequest } from "./hub/requests.js";

@@ -1,8 +1,8 @@
-import { ClientLink, type ClientDoor } from "./client-link.js";
-import { ComponentLink } from "./component-link.js";
-import type { Hub } from "./hub.js";
-import type { LinkMachine, Performer } from "./performer.js";
-import type { LinkStats } from "./pump.js";
+import { ClientLink, type ClientDoor } from "./client/client-link.js";
+import { ComponentLink } from "./component/component-link.js";
+import type { Hub } from "./hub/hub.js";
+import type { LinkMachine, Performer } from "./link/performer.js";
+import type { LinkStats } from "./link/pump.js";
 
 /** The machine of a connection that a client has opened. */
 export function openClientLink(hub: Hub, performer: Performer, door: ClientDoor): LinkMachine & LinkStats {

@@ -10,8 +10,8 @@ function kindsOf(type: string, text: string): string[] {
   return [...definition.matchAll(/readonly kind: "([a-z-]+)"/g)].map(([, kind = ""]) => kind);
 }
 
-const linkEvents = kindsOf("LinkEvent", source("session/performer.ts"));
-const hubEvents = kindsOf("HubEvent", source("session/hub-types.ts"));
+const linkEvents = kindsOf("LinkEvent", source("session/link/performer.ts"));
+const hubEvents = kindsOf("HubEvent", source("session/hub/hub-types.ts"));
 
 /**
  * Lines that are written where something happens, also `event: isOne ? "one" : "other"`, and no `event: "connect" | …` of a

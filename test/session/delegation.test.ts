@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { HeldFrames } from "../../src/session/held-frames.js";
+import { HeldFrames } from "../../src/session/client/held-frames.js";
 import { FrameKind } from "../../src/xml/index.js";
 import { bind, clientHeader, domain, ENTITY, login, NAMESPACE, rule, SERVER_HEADER, World } from "./world.js";
 
