@@ -86,8 +86,10 @@ const reasons: readonly string[] = [
 export function loadRuleCases(file: string): LoadedConfig<RuleCases> {
   const read = readTextFile(resolve(file), maxFileBytes);
   if (!read.ok) {
-    const { code, message } = read;
-    return { ok: false, problems: [{ severity: "error", path: "", file, line: 1, column: 1, code, message }] };
+    const { code, message, hint, place = { line: 1, column: 1 } } = read;
+    // Where relative paths start is no help to who named this one.
+    const advice = hint === undefined || code === "file-missing" ? {} : { hint };
+    return { ok: false, problems: [{ severity: "error", path: "", file, ...place, code, message, ...advice }] };
   }
   const document = new ConfigDocument(new Source(file, read.file.text.replace(/^\u{feff}/u, "")));
   if (document.value === undefined) return { ok: false, problems: document.problems };

@@ -1,14 +1,14 @@
 import { isAlias, isMap, isNode, isScalar, isSeq, parseDocument, visit } from "yaml";
 import type { Document, Node } from "yaml";
+import { checkAliases } from "./yaml-aliases.js";
 import type { Problem } from "./problem.js";
 import { formatPath } from "./source.js";
 import type { Complaint, DocumentPath, Position, Source } from "./source.js";
+import { describeSyntax, findTooDeep } from "./yaml-syntax.js";
+import type { PlacedComplaint } from "./yaml-syntax.js";
 
-// More than any sensible file has; the product of nested aliases is bounded by `maxAliasCount` besides.
-const maxAliases = 100;
 // One bracket too few makes an error of each line behind it, and nobody reads more than this.
 const maxProblems = 500;
-const maxYamlErrors = 20;
 
 /**
  * A parsed YAML document that knows where everything stands, and collects what is wrong with it.
@@ -23,26 +23,29 @@ export class ConfigDocument {
   readonly #root: Node | undefined;
   readonly #document: Document.Parsed | undefined;
   readonly #problems: Problem[] = [];
+  readonly #excused = new Set<string>();
   #isFull = false;
 
   constructor(source: Source) {
     this.source = source;
-    try {
-      const document = parseDocument(source.text, {
-        // Looked for below: the package compares each key with each.
-        uniqueKeys: false,
-        prettyErrors: false,
-        logLevel: "error",
-        strict: true,
+    const tooDeep = findTooDeep(source.text);
+    if (tooDeep !== undefined) {
+      this.#place({
+        offset: tooDeep,
+        complaint: { code: "yaml-syntax", message: "From here on it is nested far deeper than any configuration." },
       });
-      this.#document = document;
-      this.#root = document.contents ?? undefined;
-      this.value = this.#read(document);
-    } catch (error) {
-      // The parser recurses: brackets nested ten thousand deep exhaust the stack.
-      const reason = error instanceof RangeError ? "it is nested too deeply" : "it could not be read";
-      this.complain([], { code: "yaml-syntax", message: `This is not a usable YAML document: ${reason}.` });
+      return;
     }
+    const document = parseDocument(source.text, {
+      // Looked for below: the package compares each key with each.
+      uniqueKeys: false,
+      prettyErrors: false,
+      logLevel: "error",
+      strict: true,
+    });
+    this.#document = document;
+    this.#root = document.contents ?? undefined;
+    this.value = this.#read(document);
   }
 
   /** All problems so far, in the order of the file. */
@@ -62,7 +65,13 @@ export class ConfigDocument {
   /** Records a problem with the value at `path`, or, with `at: "key"`, with the key that ends it. */
   complain(path: DocumentPath, complaint: Complaint, at: "value" | "key" = "value"): void {
     if (this.#isFull) return;
+    if (complaint.code === "missing-key" && this.#excused.has(formatPath(path))) return;
     this.#add(path, this.source.positionAt(this.#offsetOf(path, at)), complaint);
+  }
+
+  /** Lets nobody complain that this key is missing: it stands there under another name, which is complained about. */
+  excuse(path: DocumentPath): void {
+    this.#excused.add(formatPath(path));
   }
 
   /** Where the value at `path` stands, or its nearest parent. */
@@ -70,8 +79,16 @@ export class ConfigDocument {
     return this.source.positionAt(this.#offsetOf(path, "value"));
   }
 
+  #place({ offset, complaint }: PlacedComplaint): void {
+    this.#add([], this.source.positionAt(offset), complaint);
+  }
+
   #add(path: DocumentPath, position: Position, complaint: Complaint): void {
     if (this.#isFull) return;
+    // What an alias repeats is one mistake, at one place.
+    const isSame = (one: Problem): boolean => one.line === position.line && one.column === position.column;
+    const isTold = this.#problems.some((one) => isSame(one) && one.message === complaint.message);
+    if (isTold) return;
     this.#push(path, position, complaint);
     if (this.#problems.length < maxProblems) return;
     this.#isFull = true;
@@ -95,58 +112,42 @@ export class ConfigDocument {
   }
 
   #read(document: Document.Parsed): unknown {
-    for (const { code, message, pos } of [...document.errors, ...document.warnings].slice(0, maxYamlErrors)) {
-      this.#add([], this.source.positionAt(pos[0]), describeYamlError(code, message));
-    }
+    for (const placed of describeSyntax(this.source, [...document.errors, ...document.warnings])) this.#place(placed);
     if (this.#problems.length > 0) return undefined;
     if (document.contents === null) {
       this.complain([], { code: "empty-file", message: "The file holds no configuration.", hint: startHint });
       return undefined;
     }
     this.#checkKeys(document);
-    return this.#checkNodes(document) ? document.toJS({ maxAliasCount: maxAliases }) : undefined;
+    for (const placed of checkAliases(document)) this.#place(placed);
+    // How far aliases unfold was looked at; the package counts otherwise, and throws.
+    return this.#checkNodes(document) ? document.toJS({ maxAliasCount: -1 }) : undefined;
   }
 
   /** Finds keys that are there twice, as they will be used: `1` and `"1"` are one key. */
   #checkKeys(document: Document.Parsed): void {
     visit(document, {
       Map: (_, map) => {
-        const seen = new Set<string>();
+        const seen = new Map<string, number>();
         for (const { key } of map.items) {
           if (!isScalar(key)) continue;
           const name = String(key.value);
           const offset = key.range?.[0] ?? 0;
-          if (!seen.has(name)) seen.add(name);
+          const first = seen.get(name);
+          if (first === undefined) seen.set(name, offset);
           else {
             const path = pathOfKey(document.contents, offset);
-            this.#add(path, this.source.positionAt(offset), describeDuplicate(path));
+            const { line } = this.source.positionAt(first);
+            this.#add(path, this.source.positionAt(offset), describeDuplicate(path, line));
           }
         }
       },
     });
   }
 
-  /** Finds what `toJS` would throw at, or turn into something else without a word. */
+  /** Finds keys that `toJS` would turn into something else without a word; false if anything was found so far. */
   #checkNodes(document: Document.Parsed): boolean {
-    const before = this.#problems.length;
-    let aliases = 0;
     visit(document, {
-      Alias: (_, alias) => {
-        aliases += 1;
-        const where = this.source.positionAt(alias.range?.[0] ?? 0);
-        const target = alias.resolve(document);
-        if (target === undefined) {
-          this.#add([], where, {
-            code: "yaml-alias",
-            message: `There is no anchor &${alias.source} above this alias.`,
-          });
-        } else if (isNode(target) && contains(target, alias)) {
-          this.#add([], where, { code: "yaml-alias", message: `The anchor &${alias.source} contains itself.` });
-        }
-        if (aliases === maxAliases + 1) {
-          this.#add([], where, { code: "yaml-alias", message: `More than ${maxAliases} aliases in one file.` });
-        }
-      },
       Pair: (_, pair) => {
         const key = pair.key;
         if (isScalar(key) && String(key.value) !== "__proto__") return;
@@ -157,7 +158,7 @@ export class ConfigDocument {
         });
       },
     });
-    return this.#problems.length === before;
+    return !this.#problems.some(({ code }) => code === "yaml-alias" || code === "yaml-key");
   }
 
   /** Offset of the value (or key) at a path; of the nearest parent that exists if there is none. */
@@ -193,18 +194,6 @@ function startOf(node: unknown): number | undefined {
   return node.range[1] > node.range[0] ? node.range[0] : undefined;
 }
 
-function contains(tree: Node, wanted: Node): boolean {
-  let found = false;
-  visit(tree, {
-    Alias: (_, alias) => {
-      if (alias !== wanted) return undefined;
-      found = true;
-      return visit.BREAK;
-    },
-  });
-  return found;
-}
-
 /** The path of the key that stands at an offset. */
 function pathOfKey(node: unknown, offset: number): DocumentPath {
   if (isMap(node)) {
@@ -224,28 +213,15 @@ function covers(node: unknown, offset: number): boolean {
   return isNode(node) && !!node.range && node.range[0] <= offset && offset < node.range[2];
 }
 
-function describeDuplicate(path: DocumentPath): Complaint {
+function describeDuplicate(path: DocumentPath, line: number): Complaint {
   const key = String(path.at(-1) ?? "");
   if (path.at(-2) !== "delegations") {
-    return { code: "duplicate-key", message: `The key ${JSON.stringify(key)} is there twice in one mapping.` };
+    const message = `The key ${JSON.stringify(key)} is there twice in one mapping.`;
+    return { code: "duplicate-key", message, hint: `It stands in line ${String(line)} already; keep one of the two.` };
   }
   return {
     code: "namespace-delegated-twice",
     message: `The namespace ${key} is delegated twice.`,
-    hint: "One namespace has one managing entity; remove one of the two entries.",
+    hint: `One namespace has one managing entity; remove this entry or the one in line ${String(line)}.`,
   };
-}
-
-function describeYamlError(code: string, message: string): Complaint {
-  if (code === "MULTIPLE_DOCS") {
-    return { code: "yaml-syntax", message: "The file holds more than one YAML document; one is read." };
-  }
-  const hints: ReadonlyMap<string, string> = new Map([
-    ["TAB_AS_INDENT", "Indent with spaces."],
-    ["BLOCK_AS_IMPLICIT_KEY", "Is a line indented differently from its neighbours?"],
-    ["BAD_INDENT", "Is a line indented differently from its neighbours?"],
-    ["MISSING_CHAR", "Is a quote, bracket or colon missing?"],
-  ]);
-  const sentence = message.endsWith(".") ? message : `${message}.`;
-  return { code: "yaml-syntax", message: `Not YAML: ${sentence}`, hint: hints.get(code) };
 }

@@ -1,8 +1,9 @@
+import { isUtf8 } from "node:buffer";
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { resolve } from "node:path";
 import type { ConfigDocument } from "./document.js";
 import type { ProblemCode } from "./problem.js";
-import type { Complaint, DocumentPath } from "./source.js";
+import type { Complaint, DocumentPath, Position } from "./source.js";
 
 /** A file that the configuration names, as it was read. */
 export interface NamedFile {
@@ -15,7 +16,14 @@ export interface NamedFile {
 
 export type ReadResult =
   | { readonly ok: true; readonly file: NamedFile }
-  | { readonly ok: false; readonly code: ProblemCode; readonly message: string; readonly hint?: string };
+  | {
+      readonly ok: false;
+      readonly code: ProblemCode;
+      readonly message: string;
+      readonly hint?: string;
+      /** Where in the file, if it could be read as far as that. */
+      readonly place?: Position;
+    };
 
 /**
  * Reads a small text file whole.
@@ -30,7 +38,10 @@ export function readTextFile(path: string, maxBytes: number): ReadResult {
     // O_NONBLOCK: opening a FIFO without it waits for a writer.
     descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
     const stat = fstatSync(descriptor);
-    if (!stat.isFile()) return { ok: false, code: "not-a-file", message: `${shown} is no regular file.` };
+    if (!stat.isFile()) {
+      const what = stat.isDirectory() ? "a folder" : stat.isFIFO() ? "a pipe" : "no regular file";
+      return { ok: false, code: "not-a-file", message: `${shown} is ${what}.` };
+    }
     if (stat.size > maxBytes) {
       return { ok: false, code: "file-too-large", message: `${shown} is larger than ${maxBytes} bytes.` };
     }
@@ -38,8 +49,8 @@ export function readTextFile(path: string, maxBytes: number): ReadResult {
     if (bytes === undefined) {
       return { ok: false, code: "file-too-large", message: `${shown} is larger than ${maxBytes} bytes.` };
     }
-    const text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-    return { ok: true, file: { path, text, mode: stat.mode } };
+    if (!isUtf8(bytes)) return { ok: false, code: "file-not-text", ...describeEncoding(bytes, path) };
+    return { ok: true, file: { path, text: new TextDecoder("utf-8").decode(bytes), mode: stat.mode } };
   } catch (error) {
     return describeFailure(error, path, shown);
   } finally {
@@ -113,9 +124,49 @@ function describeFailure(error: unknown, path: string, shown: string): ReadResul
       };
     case "EISDIR":
       return { ok: false, code: "not-a-file", message: `${shown} is a folder.` };
-    case "ERR_ENCODING_INVALID_ENCODED_DATA":
-      return { ok: false, code: "file-not-text", message: `${shown} is no text in UTF-8.` };
     default:
       return { ok: false, code: "file-unreadable", message: `${shown} cannot be read${code && ` (${code})`}.` };
   }
+}
+
+/** Says what a file is that is no text in UTF-8, and where that shows. */
+function describeEncoding(bytes: Buffer, path: string): Omit<Extract<ReadResult, { ok: false }>, "ok" | "code"> {
+  const shown = JSON.stringify(path);
+  const [first, second] = bytes;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    const hint = `iconv -f UTF-16 -t UTF-8 ${path} turns it into UTF-8.`;
+    return { message: `${shown} is in UTF-16, and is read as UTF-8.`, hint };
+  }
+  if (bytes.includes(0)) return { message: `${shown} is no text.` };
+  const offset = firstInvalid(bytes);
+  const before = bytes.subarray(0, offset);
+  const place = {
+    line: before.reduce((count, byte) => (byte === 0x0a ? count + 1 : count), 1),
+    column: before.subarray(before.lastIndexOf(0x0a) + 1).toString("utf8").length + 1,
+  };
+  const byte = (bytes[offset] ?? 0).toString(16).toUpperCase();
+  const hint = `If it is in ISO 8859-1: iconv -f ISO-8859-1 -t UTF-8 ${path}`;
+  return { message: `${shown} is no text in UTF-8: the byte ${byte} cannot stand here.`, hint, place };
+}
+
+/** The offset of the first byte that is not UTF-8, in a text that is not. */
+function firstInvalid(bytes: Buffer): number {
+  let [good, bad] = [0, bytes.length];
+  // A beginning is good if it can be continued: a character that the cut leaves incomplete is no mistake.
+  const isGood = (end: number): boolean => {
+    try {
+      new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(0, end), { stream: true });
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1;
+    if (isGood(middle)) good = middle;
+    else bad = middle;
+  }
+  // What was left incomplete is what is wrong: it goes on otherwise.
+  while (!isUtf8(bytes.subarray(0, good))) good -= 1;
+  return good;
 }

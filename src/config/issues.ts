@@ -5,6 +5,7 @@ import type { Complaint, DocumentPath } from "./source.js";
 import { asRecord } from "./shape.js";
 import { didYouMean, nearest } from "./suggest.js";
 import { durationPattern, sizePattern } from "./units.js";
+import { exampleOf, hintForType, withUnit } from "./value-hints.js";
 import { proxyVocabulary } from "./vocabulary.js";
 import type { Vocabulary } from "./vocabulary.js";
 
@@ -19,13 +20,24 @@ export function complainAboutIssues(
   issues: readonly Issue[],
   words: Vocabulary = proxyVocabulary(),
 ): void {
+  // Who writes "domian" is told of that, and not that "domains" is missing besides.
   for (const issue of issues) {
-    const path = issue.path.map((step) => (typeof step === "number" ? step : String(step)));
+    if (issue.code !== "unrecognized_keys") continue;
+    const path = pathOf(issue);
+    const known = [...words.propertiesOf(path)];
+    for (const key of issue.keys) {
+      const meant = key === mergeKey ? known : [nearest(key, known)];
+      for (const name of meant) if (name !== undefined) document.excuse([...path, name]);
+    }
+  }
+  for (const issue of issues) {
+    const path = pathOf(issue);
     if (issue.code === "unrecognized_keys") {
       for (const key of issue.keys) {
         if (document.isFull) return;
         const complaint = { code: "unknown-key", message: `Unknown key ${JSON.stringify(key)}.` } as const;
-        document.complain([...path, key], { ...complaint, hint: words.hintForKey(path, key) }, "key");
+        const hint = key === mergeKey ? describeMerge : words.hintForKey(path, key);
+        document.complain([...path, key], { ...complaint, hint }, "key");
       }
     } else {
       const value = valueAt(document.value, path);
@@ -41,6 +53,13 @@ export function complainAboutIssues(
   }
 }
 
+const mergeKey = "<<";
+const describeMerge = "Merge keys belong to YAML 1.1: write the keys out, or use an alias for the value as a whole.";
+
+function pathOf(issue: Issue): DocumentPath {
+  return issue.path.map((step) => (typeof step === "number" ? step : String(step)));
+}
+
 function describeMissing(document: ConfigDocument, path: DocumentPath, words: Vocabulary): Complaint {
   const parent = path.slice(0, -1);
   const name = formatPath(path.slice(-1));
@@ -48,10 +67,15 @@ function describeMissing(document: ConfigDocument, path: DocumentPath, words: Vo
     (key) => !words.propertiesOf(parent).has(key),
   );
   const meant = nearest(name, strangers);
-  const example = words.schemaAt(path)?.examples?.[0];
+  const example = exampleOf(words.schemaAt(path));
+  const [, host, port] = /^(.+):([0-9]+)$/.exec(String(valueAt(document.value, [...parent, "host"]))) ?? [];
   const hints = [
     ...(meant === undefined ? [] : [`Is ${JSON.stringify(meant)} meant?`]),
-    ...(example === undefined ? [] : [`For example: ${name}: ${asYaml(example)}`]),
+    ...(name === "port" && host !== undefined && port !== undefined
+      ? [`Write host: ${host}, port: ${port}`]
+      : example === undefined
+        ? []
+        : [`For example: ${name}: ${example}`]),
   ];
   return {
     code: "missing-key",
@@ -84,8 +108,8 @@ function describe(issue: Issue, path: DocumentPath, value: unknown, words: Vocab
 function describeType(path: DocumentPath, value: unknown, expected: string, words: Vocabulary): Complaint {
   const pattern = words.schemaAt(path)?.pattern;
   if (typeof value === "number" && (pattern === durationPattern.source || pattern === sizePattern.source)) {
-    const units = pattern === durationPattern.source ? `${value}s` : `${value}KiB`;
-    return { code: "missing-unit", message: `${quoted(path)} needs a unit.`, hint: `For example ${units}.` };
+    const meant = withUnit(value, pattern === durationPattern.source ? "duration" : "size");
+    return { code: "missing-unit", message: `${quoted(path)} needs a unit.`, hint: `For example ${meant}` };
   }
   if (value === null) {
     return {
@@ -107,16 +131,10 @@ function describeType(path: DocumentPath, value: unknown, expected: string, word
     ["boolean", "true or false"],
   ]);
   const subject = path.length === 0 ? "The file" : quoted(path);
-  const hint =
-    expected === "string" && (typeof value === "number" || typeof value === "boolean")
-      ? `Write it in quotes: "${String(value)}".`
-      : expected === "array" && typeof value === "object"
-        ? "Begin each entry with a dash."
-        : undefined;
   return {
     code: "wrong-type",
     message: `${subject} must be ${kinds.get(expected) ?? expected}, not ${kindOf(value)}.`,
-    hint,
+    hint: hintForType(path.at(-1), value, expected, words.schemaAt(path)),
   };
 }
 
@@ -125,15 +143,22 @@ function describeChoice(path: DocumentPath, value: unknown, choices: readonly st
     return {
       code: "unsupported-version",
       message: `Version ${shown(value)} of the file's layout is not known here.`,
-      hint: "This Caesura reads version 1.",
+      hint: value === "1" ? "Write it without quotes: version: 1" : "This Caesura reads version 1: write version: 1",
     };
   }
   const list = choices.length === 1 ? String(choices[0]) : `one of ${choices.join(", ")}`;
   return {
     code: "wrong-choice",
     message: `${quoted(path)} must be ${list}, not ${shown(value)}.`,
-    hint: typeof value === "string" ? didYouMean(value, choices) : undefined,
+    hint: hintForChoice(path, value, choices),
   };
+}
+
+function hintForChoice(path: DocumentPath, value: unknown, choices: readonly string[]): string | undefined {
+  // YAML 1.1 read these words as booleans, and other programs' files are full of them.
+  const isOff = value === false || (typeof value === "string" && /^(?:no|off|false)$/i.test(value));
+  if (isOff && choices.includes("none")) return `Write ${String(path.at(-1))}: none`;
+  return typeof value === "string" ? didYouMean(value, choices) : undefined;
 }
 
 function describeFormat(path: DocumentPath, value: unknown, words: Vocabulary): Complaint {
@@ -228,14 +253,4 @@ function shown(value: unknown): string {
   if (typeof value === "string") return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
   if (typeof value === "number" || typeof value === "boolean") return String(value);
   return kindOf(value);
-}
-
-function asYaml(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(asYaml).join(", ")}]`;
-  if (typeof value === "object" && value !== null) {
-    return `{ ${Object.entries(value)
-      .map(([key, inner]) => `${key}: ${asYaml(inner)}`)
-      .join(", ")} }`;
-  }
-  return String(value);
 }

@@ -38,7 +38,7 @@ export function provePlace(
     ["port", port],
   ] as const) {
     if (value !== undefined) continue;
-    document.complain(at, {
+    document.complain([...at, key], {
       code: "missing-key",
       message: `"${key}" is missing in this listener.`,
       hint: 'Give it "host" and "port", or "socket" for one that the service manager opens.',

@@ -60,14 +60,14 @@ function describeOpenFile(file: string): Pick<Problem, "code" | "message" | "hin
 }
 
 /** The one problem of a file that could not be read. */
-export function unreadable(file: string, { code, message, hint }: Exclude<ReadResult, { ok: true }>): Problem {
+export function unreadable(file: string, { code, message, hint, place }: Exclude<ReadResult, { ok: true }>): Problem {
   const advice = code === "file-missing" ? "Name the file with -c, or run Caesura in its folder." : hint;
   return {
     severity: "error",
     path: "",
     file,
-    line: 1,
-    column: 1,
+    line: place?.line ?? 1,
+    column: place?.column ?? 1,
     code,
     message,
     ...(advice === undefined ? {} : { hint: advice }),

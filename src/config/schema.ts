@@ -281,7 +281,12 @@ export const configSchema = z.strictObject({
   version: about(z.literal(1), { about: "Version of this file's layout.", example: 1 }),
   domains: about(domainsSchema, {
     about: "The served domains by name.",
-    example: { "capulet.lit": { tls: { cert: "certs/capulet.lit.crt", key: "certs/capulet.lit.key" } } },
+    example: {
+      "capulet.lit": {
+        tls: { cert: "certs/capulet.lit.crt", key: "certs/capulet.lit.key" },
+        server: { c2s: { host: "127.0.0.1", port: 15222 } },
+      },
+    },
   }),
   listen: about(z.array(listenerSchema).min(1).max(64), {
     about: "Where clients and components connect.",

@@ -1,6 +1,7 @@
 /**
  * The word of a list that was most likely meant, if one is near enough: at most a third of the letters differ (a
- * swapped pair counts once), or the words differ in case or separators only.
+ * swapped pair counts once), the words differ in case or separators only, or one is the beginning of the other ("cert" and
+ * "certificate").
  */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   // Words of strangers' length are not compared: the work is the product of the lengths.
@@ -10,8 +11,8 @@ export function nearest(word: string, known: readonly string[]): string | undefi
   let bestDistance = Number.POSITIVE_INFINITY;
   for (const candidate of known) {
     const form = plainForm(candidate);
-    const distance = plain === form ? 0 : editDistance(plain, form);
-    const allowed = Math.max(1, Math.floor(Math.max(form.length, plain.length) / 3));
+    const distance = plain === form ? 0 : isBeginning(plain, form) ? 1 : editDistance(plain, form);
+    const allowed = Math.floor(Math.max(form.length, plain.length) / 3);
     if (distance <= allowed && distance < bestDistance) [best, bestDistance] = [candidate, distance];
   }
   return best;
@@ -21,6 +22,11 @@ export function nearest(word: string, known: readonly string[]): string | undefi
 export function didYouMean(word: string, known: readonly string[]): string | undefined {
   const meant = nearest(word, known);
   return meant === undefined ? undefined : `Did you mean ${JSON.stringify(meant)}?`;
+}
+
+function isBeginning(one: string, other: string): boolean {
+  const [short, long] = one.length < other.length ? [one, other] : [other, one];
+  return short.length >= 3 && long.startsWith(short);
 }
 
 function plainForm(word: string): string {

@@ -23,8 +23,8 @@ describe("a listener on a socket of the service manager", () => {
       `[{ kind: c2s, socket: a, port: 5222, tls: starttls }, ${component}]`,
       "error address-and-socket 10:34 listen[0].port",
     ],
-    [`[{ kind: c2s, tls: direct }, ${component}]`, "error missing-key 10:10 listen[0]"],
-    [`[{ kind: c2s, host: 127.0.0.1, tls: direct }, ${component}]`, "error missing-key 10:10 listen[0]"],
+    [`[{ kind: c2s, tls: direct }, ${component}]`, "error missing-key 10:10 listen[0].host"],
+    [`[{ kind: c2s, host: 127.0.0.1, tls: direct }, ${component}]`, "error missing-key 10:10 listen[0].port"],
     [`[{ kind: c2s, socket: "a:b", tls: direct }, ${component}]`, "error invalid-value 10:31 listen[0].socket"],
     [`[{ kind: c2s, socket: "", tls: direct }, ${component}]`, "error invalid-value 10:31 listen[0].socket"],
     [

@@ -179,7 +179,7 @@ describe("a file that cannot be read as a configuration", () => {
   test("a folder, a device and a text in another encoding are no configuration", () => {
     expect(loadConfig("/", { env: {} })).toMatchObject({ problems: [{ code: "not-a-file" }] });
     expect(loadConfig("/dev/zero", { env: {} })).toMatchObject({ problems: [{ code: "not-a-file" }] });
-    expect(workspace().findings(Uint8Array.of(0x76, 0xff, 0xfe))).toEqual(["error file-not-text 1:1 "]);
+    expect(workspace().findings(Uint8Array.of(0x76, 0xff, 0xfe))).toEqual(["error file-not-text 1:2 "]);
     expect(workspace().findings("#".repeat(1_048_577))).toEqual(["error file-too-large 1:1 "]);
   });
 

@@ -10,9 +10,11 @@ describe("the nearest known word", () => {
     ["proxy_protocol", "proxyProtocol"],
     ["secret-file", "secretFile"],
     ["pinedCertifcate", "pinnedCertificate"],
+    ["secret", "secretFile"],
+    ["hostname", "host"],
   ])("to %s is %s", (word, meant) => expect(nearest(word, known)).toBe(meant));
 
-  test.each(["colour", "", "x", "h".repeat(1_000_000)])("to a stranger is none", (word) =>
+  test.each(["colour", "", "x", "po", "h".repeat(1_000_000)])("to a stranger is none", (word) =>
     expect(nearest(word, known)).toBeUndefined(),
   );
 
