@@ -39,10 +39,18 @@ check_node() {
 	' || fail "$node is $("$node" --version 2>/dev/null || echo 'no Node.js'); Caesura needs 20.19 or later"
 }
 
+# A source that has been updated is built again; one that was built before it was brought here has no src.
 build() {
-	[ -f "$here/dist/cli/caesura.js" ] && return
-	echo 'install: building'
-	(cd "$here" && npm ci --no-audit --no-fund && npm run build)
+	if [ ! -d "$here/src" ]; then
+		[ -f "$here/dist/cli/caesura.js" ] || fail "there is neither src nor dist in $here"
+		return
+	fi
+	(cd "$here" && "$node" --input-type=module -e '
+		import { ensureBuild, ensurePackages } from "./scripts/setup.mjs";
+		const say = (text) => console.log("install: " + text);
+		await ensurePackages(say);
+		await ensureBuild(say);
+	')
 }
 
 # Everything into a folder beside the old one, which is exchanged at the end: an interrupted installation changes nothing.

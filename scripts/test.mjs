@@ -27,6 +27,8 @@ const peers = [
   "profanity",
   "tmux",
   "openssl",
+  "curl",
+  "procps",
 ];
 
 const totals = { passed: 0, failed: 0, skipped: 0 };

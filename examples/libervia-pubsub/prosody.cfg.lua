@@ -1,8 +1,8 @@
--- Prosody 0.12 behind Caesura, with Libervia Pubsub as its PEP service: a complete /etc/prosody/prosody.cfg.lua for
--- Debian 12. Needs the packages prosody and prosody-modules. There is no delegation module here: that is Caesura's part.
+-- Prosody behind Caesura, with Libervia Pubsub as its PEP service: a complete /etc/prosody/prosody.cfg.lua for
+-- Debian 12 and 13. Needs the packages prosody and prosody-modules. There is no delegation module here: that is Caesura's part.
 
 modules_enabled = {
-	"roster"; "saslauth"; "tls"; "dialback"; "disco"; "posix";
+	"roster"; "saslauth"; "tls"; "dialback"; "disco";
 	"blocklist"; "carbons"; "csi_simple"; "mam"; "private"; "ping"; "smacks"; "time"; "uptime"; "version";
 	-- What lets Libervia read rosters and notify contacts in the name of an account (XEP-0356, urn:xmpp:privilege:2).
 	"privilege";
