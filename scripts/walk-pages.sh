@@ -9,14 +9,16 @@
 # WALK_MIRROR    where Debian is taken from
 # WALK_NODE      a folder to be put over /usr/local in place of the download of Node.js
 # WALK_PREPARE   a program that is given the new root's folder before anything is done there
+# WALK_NETNS     the path of a network namespace, in place of this machine's network
 # WALK_KEEP      if set, the root is left where it is
 set -euo pipefail
 
 here=$(cd -- "$(dirname -- "$0")/.." && pwd)
 suite=${1:-}
-case $suite in bookworm | trixie) ;; *) sed -n '2,13s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;; esac
+case $suite in bookworm | trixie) ;; *) sed -n '2,14s/^# \{0,1\}//p' "$0" >&2 && exit 2 ;; esac
 pages=(docs/quick-start.md docs/pep-with-libervia.md)
 root=$(mktemp -d "/var/tmp/walk-$suite.XXXXXX")
+chmod 755 "$root"
 trap '[ -n "${WALK_KEEP:-}" ] && echo "walk: the root is $root" || rm -rf --one-file-system "$root"' EXIT
 
 make_root() {
@@ -73,6 +75,7 @@ prepare_walk() {
 
 walk() {
 	local options=(--quiet --boot --directory="$root" --console=pipe --link-journal=no --resolv-conf=off)
+	if [ -n "${WALK_NETNS:-}" ]; then options+=(--network-namespace-path="$WALK_NETNS"); fi
 	# Where this machine has no systemd, nobody keeps a list of machines, and control groups may be of the old kind.
 	if ! [ -d /run/systemd/system ]; then
 		options+=(--register=no --keep-unit --setenv=SYSTEMD_CGROUP_ENABLE_LEGACY_FORCE=1)
