@@ -3,7 +3,18 @@ import { capabilitiesVer, nest, readDiscoInfo } from "../../src/discovery/index.
 import { Element, parseElement } from "../../src/xml/index.js";
 import { NS } from "../../src/xmpp/index.js";
 import type { Link } from "./world.js";
-import { bind, clientHeader, domain, ENTITY, login, NAMESPACE, rule, SERVER_HEADER, World } from "./world.js";
+import {
+  bind,
+  clientHeader,
+  domain,
+  ENTITY,
+  framerLimits,
+  login,
+  NAMESPACE,
+  rule,
+  SERVER_HEADER,
+  World,
+} from "./world.js";
 
 const JULIET = "juliet@capulet.lit/balcony";
 const PEP = { identities: ["pubsub/pep"] };
@@ -173,6 +184,25 @@ describe("a server's answer about the domain (XEP-0355 §7.2.1, protocol.md D50 
     juliet.server(result("capulet.lit"));
     expect(featuresIn(juliet.take("client")).length).toBeLessThan(1100);
     expect(world.events).toContainEqual(expect.objectContaining({ kind: "discovery", scope: "domain", leftOut: 9000 }));
+  });
+
+  test("goes on as the server gave it when nesting would make it longer than the server's may be (R8)", () => {
+    const many = Array.from({ length: 8 }, (_, at) => feature(`urn:example:${"x".repeat(1000)}:${String(at)}`)).join(
+      "",
+    );
+    const world = new World([domain([rule(NAMESPACE, PEP)])], { trusted: framerLimits(16_384) });
+    const entity = connected(world, (node) => (node === undefined ? SERVER : many));
+    const juliet = world.boundClient();
+    juliet.server(result("capulet.lit"));
+    expect(featuresIn(juliet.take("client"))).toContain(NS.delegation);
+    const long = SERVER + many.replaceAll("urn:example", "urn:server");
+    for (const about of ["capulet.lit", "juliet@capulet.lit"]) {
+      juliet.server(result(about, long));
+      expect(juliet.take("client")).toBe(result(about, long));
+    }
+    entity.server(result("capulet.lit", long).replace(JULIET, ENTITY));
+    expect(entity.take("component")).toBe(result("capulet.lit", long).replace(JULIET, ENTITY));
+    expect(world.hub.stats.discovery.get("capulet.lit")).toMatchObject({ nested: 1, too_large: 3 });
   });
 
   test("counts as one stanza of the server's, however it is changed (XEP-0198)", () => {

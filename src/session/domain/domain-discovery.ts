@@ -18,6 +18,7 @@ import {
   namespaceHash,
   namespaceOf,
   serialize,
+  writtenLength,
 } from "../../xml/index.js";
 import { NS, parseJid } from "../../xmpp/index.js";
 import { attributesOf } from "../link/stanzas.js";
@@ -36,6 +37,8 @@ export interface DiscoveryCounts {
   nested: number;
   /** From a part of it, because an entity has not answered yet (protocol.md D59). */
   incomplete: number;
+  /** Not nested, because there would be more of it than the server itself may send: it went on as the server gave it. */
+  too_large: number;
   /** Capability hashes that went on as those of the nested answer. */
   recomputed: number;
   /** Capability hashes that were taken away, because what they stand for is not known. */
@@ -48,7 +51,7 @@ export interface DiscoveryCounts {
  */
 export class DomainDiscovery {
   readonly #domain: string;
-  readonly counts: DiscoveryCounts = { nested: 0, incomplete: 0, recomputed: 0, removed: 0 };
+  readonly counts: DiscoveryCounts = { nested: 0, incomplete: 0, too_large: 0, recomputed: 0, removed: 0 };
   #rules: readonly DelegationRule[] = [];
   /** Undefined without client mode, which has namespace delegation announced even if no rule does. */
   #alsoAnnounced: readonly string[] | undefined;
@@ -68,9 +71,12 @@ export class DomainDiscovery {
   readonly #nestedInfos = new WeakMap<DiscoInfo, DiscoInfo>();
 
   readonly #name: Buffer;
+  readonly #maxBytes: () => number;
 
-  constructor(domain: string) {
+  /** `maxBytes`: what a stanza of the server's may have, and so one that is written in its place. */
+  constructor(domain: string, maxBytes: () => number) {
     this.#domain = domain;
+    this.#maxBytes = maxBytes;
     this.#name = Buffer.from(domain);
   }
 
@@ -142,7 +148,7 @@ export class DomainDiscovery {
 
   /**
    * Nests into an iq of the server's, if it is an answer that describes the domain or one of its accounts (protocol.md
-   * D50 to D54). True: `iq` was changed.
+   * D50 to D54). True: `iq` was changed, and goes on in its place; otherwise the answer goes on as it came.
    *
    * Shape   `account` is who answers without an address; `lang` that of the stream.
    */
@@ -152,10 +158,13 @@ export class DomainDiscovery {
     const scope = this.#scopeOf(described);
     const query = scope && findChild(iq, "query", NS.discoInfo);
     if (query === undefined || scope === undefined || attributeOf(query, "node") !== undefined) return false;
-    if (this.#isComplete) this.counts.nested++;
-    else this.counts.incomplete++;
     const delegated = scope === "domain" ? this.#nested.domain : this.#accountOf(described);
-    return nest(query, delegated, { ...this.#announced(scope), lang });
+    const isChanged = nest(query, delegated, { ...this.#announced(scope), lang });
+    const isTooLarge = isChanged && this.#isTooLarge(iq);
+    if (isTooLarge) this.counts.too_large++;
+    else if (this.#isComplete) this.counts.nested++;
+    else this.counts.incomplete++;
+    return isChanged && !isTooLarge;
   }
 
   /** What the account itself is given where the server does not describe accounts (protocol.md D53). */
@@ -166,7 +175,9 @@ export class DomainDiscovery {
     query.c("identity", { category: "account", type: "registered" });
     query.c("feature", { var: NS.discoInfo });
     nest(query, account, { announce: false });
-    return query;
+    if (!this.#isTooLarge(query)) return query;
+    this.counts.too_large++;
+    return undefined;
   }
 
   /**
@@ -209,6 +220,11 @@ export class DomainDiscovery {
     if (type !== "get" || (to !== undefined && parseJid(to)?.fullKey !== parseJid(account)?.bareKey)) return false;
     const query = findChild(iq, "query", NS.discoInfo);
     return query !== undefined && attributeOf(query, "node") === undefined;
+  }
+
+  /** protocol.md R8: whoever gets an answer has made room for what its server may send, and for no more. */
+  #isTooLarge(written: Element): boolean {
+    return writtenLength(written) > this.#maxBytes();
   }
 
   #accountOf(address: string | undefined): readonly NestedNamespace[] {

@@ -4,7 +4,7 @@ import { parseJid } from "../../xmpp/index.js";
 import { DomainDiscovery } from "./domain-discovery.js";
 import { GrantedDiscovery } from "./granted-discovery.js";
 import { decideByGrant } from "./granted-rule.js";
-import type { DomainSettings } from "./settings.js";
+import type { DomainSettings, LinkLimits } from "./settings.js";
 
 /** A served domain: its settings, which a reload replaces under the links that stand, and what is counted for it. */
 export class Domain {
@@ -17,10 +17,10 @@ export class Domain {
   readonly discovery: DomainDiscovery;
   readonly grantedDiscovery = new GrantedDiscovery();
 
-  constructor(settings: DomainSettings) {
+  constructor(settings: DomainSettings, limits: () => LinkLimits) {
     this.name = settings.name;
     this.#settings = settings;
-    this.discovery = new DomainDiscovery(settings.name);
+    this.discovery = new DomainDiscovery(settings.name, () => limits().trusted.maxFrameBytes);
     this.discovery.grantedOf = (account) =>
       this.clientMode === undefined || this.clientMode.grants.isEmpty
         ? []

@@ -70,7 +70,8 @@ export class Hub implements Appointments {
       this.#removed.set(domain.name, domain);
     }
     for (const settings of all) {
-      const domain = this.#domains.get(settings.name) ?? this.#removed.get(settings.name) ?? new Domain(settings);
+      const known = this.#domains.get(settings.name) ?? this.#removed.get(settings.name);
+      const domain = known ?? new Domain(settings, () => this.limits);
       domain.replace(settings);
       this.clientModes.configure(domain);
       this.#domains.set(settings.name, domain);
