@@ -137,14 +137,28 @@ describe("a question about a node of an account (XEP-0355 §7.2.4, protocol.md D
     expect(world.outcomes).toEqual(["no_link:entity-absent"]);
   });
 
-  test("is looked at no more when too many are, and then the server's answer stands", () => {
+  test("is looked at no more when too many are behind it, and then the server's answer stands", () => {
     const world = new World([domain([special("info")])], { pendingPerSession: 1 });
     const juliet = world.boundClient();
     for (const id of ["d1", "d2", "d3"]) juliet.client(query(undefined, id));
     for (const id of ["d1", "d2", "d3"]) juliet.server(error("juliet@capulet.lit", "item-not-found", id));
     const answers = juliet.take("client");
     expect(answers.match(/service-unavailable/g)).toHaveLength(1);
-    expect(answers).toContain(error("juliet@capulet.lit", "item-not-found", "d3"));
+    for (const id of ["d1", "d2"]) expect(answers).toContain(error("juliet@capulet.lit", "item-not-found", id));
+  });
+
+  test("is looked at although the server has left many before it unanswered", () => {
+    const world = new World([domain([special("info")])], { pendingPerSession: 4 });
+    const entity = world.entity();
+    entity.forget();
+    const juliet = world.boundClient();
+    for (let id = 0; id < 100; id++) juliet.client(query(undefined, `never-${String(id)}`));
+    juliet.client(query(undefined, "at-last")).server(error("juliet@capulet.lit", "item-not-found", "at-last"));
+    expect(entity.take("component")).toContain('id="at-last"');
+    // One that comes very late is the server's.
+    juliet.forget();
+    juliet.server(error("juliet@capulet.lit", "item-not-found", "never-0"));
+    expect(juliet.take("client")).toBe(error("juliet@capulet.lit", "item-not-found", "never-0"));
   });
 
   test("of a component waits for the server in the same way", () => {

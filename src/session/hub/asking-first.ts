@@ -43,7 +43,6 @@ export function delegate(hub: Hub, party: AskingParty, delegation: Delegation, w
       return true;
     }
     case "server":
-      // If too many are looked at already, the server's answer stands.
       party.server?.watch(iq, (answer) => {
         // A reload may have taken the rule away, or given it to somebody else.
         const { rules } = domain.settings;

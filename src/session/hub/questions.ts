@@ -112,22 +112,24 @@ export class Questions {
     this.#streams++;
   }
 
-  /** Looks at the answer to somebody's request that goes on. False: too many are looked at already. */
-  watch(iq: Element, judge: AnswerJudge): boolean {
+  /**
+   * Looks at the answer to somebody's request that goes on. When too many are looked at, the oldest goes on as it comes: it
+   * may be one that is never answered.
+   */
+  watch(iq: Element, judge: AnswerJudge): void {
     const { id, to } = attributesOf(iq);
-    if (id === undefined || this.#isOver) return false;
+    if (id === undefined || this.#isOver) return;
     const expected = { to, isRequest: false, judge: this.#counted(judge), stream: this.#streams };
     const others = this.#expected.get(id);
     const repeated = others?.findIndex((one) => this.#isRepeatedBy(one, to)) ?? -1;
     if (others !== undefined && repeated >= 0) {
       // There will be one answer to the two of them.
       others[repeated] = expected;
-      return true;
+      return;
     }
-    if (this.#watched >= this.#env.limits.pendingPerSession) return false;
+    while (this.#watched > 0 && this.#watched >= this.#env.limits.pendingPerSession) this.#overlookOldest();
     this.#watched++;
     this.#expect(id, expected);
-    return true;
   }
 
   /** Waits for a request of ours that comes this way, and keeps it from whoever it is addressed to. */
@@ -176,6 +178,19 @@ export class Questions {
     const others = this.#expected.get(id);
     if (others === undefined) this.#expected.set(id, [expected]);
     else others.push(expected);
+  }
+
+  /** All of one id, so that none is taken for another. */
+  #overlookOldest(): void {
+    for (const [id, expected] of this.#expected) {
+      const others = expected.filter(({ stream }) => stream === undefined);
+      if (others.length === expected.length) continue;
+      this.#watched -= expected.length - others.length;
+      this.#size -= expected.length - others.length;
+      if (others.length === 0) this.#expected.delete(id);
+      else this.#expected.set(id, others);
+      return;
+    }
   }
 
   #counted(judge: AnswerJudge): AnswerJudge {
