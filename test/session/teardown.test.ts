@@ -99,6 +99,19 @@ describe("see-other-host, when the proxy goes", () => {
   });
 });
 
+test("a component stays for an answer that it owes, and for no longer than that is waited for", () => {
+  const world = new World([domain([rule(NAMESPACE)])]);
+  const entity = world.entity();
+  const juliet = world.boundClient();
+  juliet.client(SET);
+  entity.forget();
+  entity.machine.shutdown(elsewhere);
+  expect(entity.take("component")).toBe("");
+  world.advance(30_000);
+  expect(entity.take("component")).toContain("<system-shutdown ");
+  expect(juliet.take("client")).toContain("<service-unavailable ");
+});
+
 test("components, and users who are managing entities, serve others; nobody else does", () => {
   const world = new World([domain([rule(NAMESPACE, { entity: "nurse@capulet.lit" })])]);
   const nurse = world.boundClient("nurse@capulet.lit/chamber");

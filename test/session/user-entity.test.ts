@@ -161,6 +161,23 @@ describe("a managing entity that is a user (XEP-0355 §4)", () => {
     expect(juliet.take("client")).toContain('type="result"');
   });
 
+  test("or when that is not waited for any more: its time is over, or who asked is gone", () => {
+    for (const end of ["time", "requester"] as const) {
+      const world = new World([domain([rule(NAMESPACE, { entity: "nurse@capulet.lit" })])]);
+      const nurse = available(user(world, "nurse@capulet.lit/chamber"));
+      const juliet = user(world, JULIET);
+      juliet.client(SET);
+      nurse.forget();
+      nurse.machine.shutdown({ condition: "system-shutdown" });
+      expect(nurse.take("client")).toBe("");
+      if (end === "time") world.advance(30_000);
+      else juliet.machine.closed("client", "reset");
+      expect(nurse.take("client")).toContain("system-shutdown");
+      expect(nurse.endReason).toBe("shutdown");
+      if (end === "time") expect(juliet.take("client")).toContain("<service-unavailable");
+    }
+  });
+
   test("that is gone for good leaves nothing behind", () => {
     const world = new World([domain([rule(NAMESPACE, { entity: "nurse@capulet.lit" })])]);
     const nurse = available(user(world, "nurse@capulet.lit/chamber"));

@@ -164,6 +164,10 @@ export class ClientSession implements BoundSession, Requester, AskingParty, Serv
     this.deliver(reply);
     if (swallowed !== undefined) this.#outlet.management?.answered(swallowed);
     this.#release();
+    this.relieved();
+  }
+
+  relieved(): void {
     if (!this.isBusy) this.#outlet.link?.owner.settled();
   }
 
@@ -308,7 +312,7 @@ export class ClientSession implements BoundSession, Requester, AskingParty, Serv
     // RFC 6120 §8.1.2.1: what the client says of itself does not count; its stream says who it is.
     reply.attrs["from"] = this.jid.full();
     const isTaken = this.#hub.delegations.reply(entity, reply);
-    if (!this.isBusy) this.#outlet.link?.owner.settled();
+    this.relieved();
     return isTaken;
   }
 

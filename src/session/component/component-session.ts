@@ -92,6 +92,10 @@ export class ComponentSession implements Carrier, GrantParty {
     else down.inject(stanzaBytes(stanza, NS.component));
   }
 
+  relieved(): void {
+    if (!this.isOwed) this.#stream.settled();
+  }
+
   /** A component's link knows no stream management. */
   swallow(): void {
     return;
@@ -173,7 +177,7 @@ export class ComponentSession implements Carrier, GrantParty {
       const id = attributes.get("id");
       if (id === undefined || !this.#hub.delegations.isReply(this, id)) return false;
       const isTaken = this.#hub.delegations.reply(this, parseElement(bytes, start, end, framer.scope));
-      if (!this.isOwed) this.#stream.settled();
+      this.relieved();
       return isTaken;
     }
     return mayMatch && this.#requests?.take(parseElement(bytes, start, end, framer.scope)) === true;

@@ -50,6 +50,8 @@ export interface BoundSession {
   deliver(stanza: Element): void;
   /** Puts complete stanzas that leave `jabber:client` unsaid, or say it, into the client's stream. */
   sendToClient(bytes: Uint8Array): void;
+  /** Something that was waited for has come, or is not waited for any more; the stream may be about to end with the last. */
+  relieved(): void;
   /** A stanza of the client's goes no further. */
   swallow(stanza: Element): void;
   /** The session's user is appointed as a managing entity, or no longer is. */

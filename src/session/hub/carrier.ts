@@ -22,6 +22,8 @@ export interface Carrier {
   readonly questions: Questions;
   /** What is asked of the server in the entity's name; undefined where the stream ends here. */
   readonly server: Questions | undefined;
+  /** A request that the entity owed an answer to is not waited for any more. */
+  relieved(): void;
   /** Somebody else claims to be this entity: is this one still there? */
   challenge(): void;
 }

@@ -173,14 +173,18 @@ export class Delegations {
       this.#settle(request, entry.held.type, entry.held.reply);
       return;
     }
+    const { carrier } = entry;
     this.#forget(request);
     this.#refuse(request, code);
+    carrier?.relieved();
   }
 
   /** The requester is gone: nobody is answered, and the reply is swallowed when it comes. */
   abandon(request: DelegatedRequest): void {
+    const carrier = this.#requests.get(request)?.carrier;
     this.#forget(request);
     if (!this.#remove(request)) return;
+    carrier?.relieved();
     const code: RequestFaultCode = "requester-gone";
     this.#report(request, REQUEST_FAULTS[code].outcome, code);
     this.#observe(request, REQUEST_FAULTS[code].outcome, code);

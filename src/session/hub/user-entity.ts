@@ -45,6 +45,10 @@ export class UserEntity implements Carrier {
     this.session.deliver(stanza);
   }
 
+  relieved(): void {
+    this.session.relieved();
+  }
+
   /** Nobody else can claim to be it: the server bound the address to this stream. */
   challenge(): void {}
 }
