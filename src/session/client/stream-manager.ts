@@ -18,12 +18,12 @@ import {
   rewriteFailed,
   rewriteResumption,
   withholdResume,
-  writeAck,
   writeResumption,
 } from "../../stream/index.js";
 import type { Element } from "../../xml/index.js";
 import { attributeOf, serialize } from "../../xml/index.js";
 import { NS } from "../../xmpp/index.js";
+import { acknowledges } from "./acknowledgements.js";
 import type { BoundSession, ResumableStream } from "../hub/bound-session.js";
 import type { ManagedStream } from "./managed-stream.js";
 
@@ -66,7 +66,7 @@ export class StreamManager {
         return true;
       case "a":
         return (
-          management === undefined || this.#acknowledged("client", management.clientAck(attributeOf(element(), "h")))
+          management === undefined || this.#acknowledges("client", management.clientAck(attributeOf(element(), "h")))
         );
       default:
         return true;
@@ -90,7 +90,7 @@ export class StreamManager {
         return true;
       case "a":
         return (
-          management === undefined || this.#acknowledged("server", management.serverAck(attributeOf(element(), "h")))
+          management === undefined || this.#acknowledges("server", management.serverAck(attributeOf(element(), "h")))
         );
       default:
         return true;
@@ -350,32 +350,8 @@ export class StreamManager {
     this.#stream.hub.sessions.lost(lost);
   }
 
-  /** True: the `<a/>` goes on as it came. */
-  #acknowledged(from: "client" | "server", outcome: AckOutcome): boolean {
-    const { up, down, session } = this.#stream;
-    switch (outcome.kind) {
-      case "relay":
-        if (!outcome.isSame) (from === "client" ? up : down).inject(writeAck(this.#namespace, outcome.h));
-        session?.requestAcks();
-        return outcome.isSame;
-      case "pass":
-        return true;
-      case "drop":
-      case "ignore":
-        session?.requestAcks();
-        return false;
-      case "malformed":
-        this.#stream.breach(from, "ack-malformed");
-        return false;
-      case "too-high": {
-        // XEP-0198 §6; the server's session ends in order, so that it stores what is undelivered (protocol.md 3.6).
-        const detail = `<handled-count-too-high xmlns='${this.#namespace}' h='${outcome.h}' send-count='${outcome.sendCount}'/>`;
-        this.#stream.breach(from, "ack-too-high", detail);
-        return false;
-      }
-      default:
-        return outcome satisfies never;
-    }
+  #acknowledges(from: "client" | "server", outcome: AckOutcome): boolean {
+    return acknowledges(this.#stream, this.#namespace, from, outcome);
   }
 
   #sendUp(stanzas: readonly Uint8Array[]): void {
