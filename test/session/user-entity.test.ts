@@ -213,6 +213,51 @@ describe("a managing entity that is a user (XEP-0355 §4)", () => {
   });
 });
 
+describe("a user whose stream the server was asked to count when nothing was delegated (XEP-0198 §3, S2)", () => {
+  const rules = [domain([rule(NAMESPACE, { entity: "nurse@capulet.lit" })])];
+
+  function asking(): { readonly world: World; readonly nurse: Link } {
+    const world = new World([domain([])]);
+    const nurse = available(user(world, "nurse@capulet.lit/chamber"));
+    nurse.forget();
+    nurse.client(`<enable xmlns='${NS.sm3}'/>`);
+    world.hub.configure(rules);
+    return { world, nurse };
+  }
+
+  test("is not appointed by a reload before the server's answer, nor after it was granted", () => {
+    const { world, nurse } = asking();
+    expect(nurse.take("client")).toBe("");
+    nurse.server(`<enabled xmlns='${NS.sm3}'/>`);
+    world.hub.configure(rules);
+    expect(nurse.take("client")).toBe(`<enabled xmlns='${NS.sm3}'/>`);
+    expect(world.hub.stats.entities.get("nurse@capulet.lit")?.up).toBe(false);
+  });
+
+  test("is appointed when the server refuses", () => {
+    const { world, nurse } = asking();
+    nurse.server(`<failed xmlns='${NS.sm3}'/>`);
+    expect(nurse.take("client")).toContain("<delegated ");
+    expect(world.hub.stats.entities.get("nurse@capulet.lit")?.up).toBe(true);
+  });
+
+  test("keeps requests that follow its <enable/>, which the server counts too", () => {
+    const world = new World([domain([])]);
+    const juliet = user(world, JULIET);
+    juliet.client(`<enable xmlns='${NS.sm3}'/>`);
+    world.hub.configure([domain([rule(NAMESPACE)])]);
+    juliet.forget();
+    juliet.client(SET);
+    expect(juliet.take("server")).toBe(SET);
+    expect(juliet.take("client")).toBe("");
+    // A second one is refused, and changes nothing.
+    juliet.client(`<enable xmlns='${NS.sm3}'/>`).server(`<enabled xmlns='${NS.sm3}'/><failed xmlns='${NS.sm3}'/>`);
+    juliet.forget();
+    juliet.client(SET);
+    expect(juliet.take("server")).toBe(SET);
+  });
+});
+
 test("a client that binds is no managing entity before it is available", () => {
   const world = new World([domain([rule(NAMESPACE, { entity: "nurse@capulet.lit" })])]);
   const link = world.client();

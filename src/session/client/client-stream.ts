@@ -39,8 +39,8 @@ export class ClientStream implements SessionOwner, ResumableStream {
   /** What stream management needs (XEP-0198); made with its first element, since most streams are idle without. */
   #manager: StreamManager | undefined;
   /**
-   * The server counts this stream's stanzas with the client, because no rule took any when that was enabled. Rules that
-   * a reload brings later leave such a stream alone (protocol.md S2).
+   * The server counts this stream's stanzas with the client, or has been asked to, because no rule took any then. Rules
+   * that a reload brings later leave such a stream alone (protocol.md S2).
    */
   #isLeftAlone = false;
   #lang: string | undefined;
@@ -176,8 +176,9 @@ export class ClientStream implements SessionOwner, ResumableStream {
       release: () => {
         this.#mayRelease = true;
       },
-      leaveAlone: () => {
-        this.#isLeftAlone = true;
+      leaveAlone: (isAlone) => {
+        this.#isLeftAlone = isAlone;
+        if (!isAlone && this.#session !== undefined) hub.users.reachable(this.#session);
       },
       breach: (leg, code, detail) => {
         this.#breach(leg, code, detail);

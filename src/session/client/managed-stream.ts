@@ -22,7 +22,10 @@ export interface ManagedStream {
   /** Looks at nothing more of the client's until `release`. */
   hold(): void;
   release(): void;
-  /** Client and server count this stream's stanzas without us: none may be taken or put in any more. */
-  leaveAlone(): void;
+  /**
+   * Client and server count this stream's stanzas without us, so none may be taken or put in: `true` from the client's
+   * `<enable/>` on, which it counts from, `false` if the server refuses.
+   */
+  leaveAlone(isAlone: boolean): void;
   breach(leg: "client" | "server", code: LinkFaultCode, detail?: string): void;
 }

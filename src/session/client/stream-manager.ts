@@ -46,6 +46,8 @@ export class StreamManager {
   /** Enabled with SASL2 before there is a session. */
   #early: StreamManagement | undefined;
   #attempt: Attempt | undefined;
+  /** What the server counts with the client, or was asked to. */
+  #leftAlone: "asked" | "enabled" | undefined;
   /** A `<failed/>` of ours that goes into the `<success/>` of SASL2. */
   #failed: Element | undefined;
 
@@ -79,7 +81,8 @@ export class StreamManager {
     switch (name) {
       case "enabled":
         if (management !== undefined) return this.#enabled(management, element());
-        this.#stream.leaveAlone();
+        this.#leftAlone = "enabled";
+        this.#stream.leaveAlone(true);
         return this.#isUnmoved(element());
       case "resumed":
         return this.#attempt === undefined || this.#resumed(this.#attempt, element());
@@ -150,7 +153,8 @@ export class StreamManager {
       else behind = this.#early.failed();
     }
     if (enabled !== undefined && this.#early === undefined) {
-      this.#stream.leaveAlone();
+      this.#leftAlone = "enabled";
+      this.#stream.leaveAlone(true);
       removeLocation(enabled);
     }
     this.#early = undefined;
@@ -185,8 +189,15 @@ export class StreamManager {
 
   #enable(namespace: ManagementNamespace): boolean {
     const { hub, session, takesStanzas } = this.#stream;
-    // Left alone: the server counts with the client, if it grants it. Before binding it does not.
-    if (session === undefined || (!takesStanzas && session.management === undefined)) return true;
+    // Before binding the server does not grant it.
+    if (session === undefined) return true;
+    if (!takesStanzas && session.management === undefined) {
+      this.#leftAlone ??= "asked";
+      this.#stream.leaveAlone(true);
+      return true;
+    }
+    // A rule has come since; the server counts with the client, or is about to.
+    if (this.#leftAlone !== undefined) return true;
     this.#namespace = namespace;
     const management = session.management ?? hub.sessions.newManagement();
     management.enable();
@@ -327,6 +338,10 @@ export class StreamManager {
       this.#rewriteFailed(element, undefined);
       down.inject(Buffer.from(serialize(element, NS.client)));
       return false;
+    }
+    if (this.#leftAlone === "asked") {
+      this.#leftAlone = undefined;
+      this.#stream.leaveAlone(false);
     }
     const waiting = management?.failed() ?? [];
     if (waiting.length === 0) return true;

@@ -62,6 +62,11 @@ export class UserEntities {
     }
   }
 
+  /** Stanzas may be put into the session's stream again. */
+  reachable(session: BoundSession): void {
+    if (this.#available.get(session.jid.bareKey)?.includes(session) === true) this.#appoint(session.jid.bareKey);
+  }
+
   /** Whether a user of the domain manages something, be it of another domain; `account`: the one in question, if known. */
   mayManage(domain: string, account: string | undefined): boolean {
     if (account !== undefined && this.#appointments.isChosen(account)) return true;
