@@ -19,6 +19,8 @@ export * from "./binding.js";
 export * from "./management.js";
 export * from "./management-elements.js";
 export * from "./management-fingerprint.js";
+export * from "./resumable-session.js";
+export { ResumeAttempt } from "./resume-attempt.js";
 export * from "./resumption.js";
 export { MessageReader, type MessageFault } from "./websocket-reader.js";
 export { MessageWriter, writeSeeOtherUri, type MessageSink } from "./websocket-writer.js";

@@ -1,4 +1,5 @@
-import type { StreamManagement } from "./management.js";
+import type { ResumableDescription, ResumableSession } from "./resumable-session.js";
+import { ResumeAttempt, type AttemptRegistry, type Entry } from "./resume-attempt.js";
 import { parseHandled, SEQUENCE_MODULUS } from "./sequence.js";
 
 export interface ResumptionOptions {
@@ -19,39 +20,6 @@ export const DEFAULT_RESUMPTION_OPTIONS: Omit<ResumptionOptions, "tag"> = {
   graceSeconds: 30,
   modulus: SEQUENCE_MODULUS,
 };
-
-/** What a session is registered with once the server has granted resumption. */
-export interface ResumableDescription<Owner, Link> {
-  /** Normalised domain; ids of different servers may be equal. */
-  readonly domain: string;
-  /** The server's id for the stream, from `<enabled/>`. */
-  readonly serverId: string;
-  /** `Jid.bareKey` and the full address as the server bound it. */
-  readonly account: string;
-  readonly fullJid: string;
-  /** `max` of `<enabled/>`, if any. */
-  readonly maxSeconds: number | undefined;
-  readonly management: StreamManagement;
-  /** Whatever belongs to the session and moves with it: what it waits for, what it may do. */
-  readonly owner: Owner;
-  /** The link that the session is attached to, and its number; links are numbered in the order in which clients open them. */
-  readonly link: Link;
-  readonly linkNumber: number;
-}
-
-/** A session that can be resumed. Its link is undefined while it is detached. */
-export interface ResumableSession<Owner, Link> extends Omit<ResumableDescription<Owner, Link>, "link"> {
-  /** The id that the client was given: `<tag>.<server's id>`. */
-  readonly cid: string;
-  readonly link: Link | undefined;
-  /** When it is forgotten; undefined while it is attached. */
-  readonly deadlineMs: number | undefined;
-}
-
-interface Entry<Owner, Link> {
-  readonly session: { -readonly [K in keyof ResumableSession<Owner, Link>]: ResumableSession<Owner, Link>[K] };
-  readonly attempts: Set<ResumeAttempt<Owner, Link>>;
-}
 
 /** A client's `<resume/>`, alone or inside SASL2. */
 export interface ResumeRequest<Link> {
@@ -84,32 +52,6 @@ export type ResumeDecision<Owner, Link> =
   /** The session is another instance's: ask that one, or refuse with `item-not-found`. */
   | { readonly kind: "elsewhere"; readonly instance: string };
 
-/** What a `<resumed/>` of the server's leads to. */
-export type ResumedOutcome<Owner, Link> =
-  /**
-   * The session is attached to the link that asked. To be done in this order: end `conflicting` (the client's leg with
-   * `<conflict/>`, the server's silently, unread bytes of both dropped) and `rivals`, relay `<resumed/>` with `previd`
-   * and `h`, then send `down` to the client and `up` to the server, before anything newer.
-   */
-  | {
-      readonly kind: "resumed";
-      readonly session: ResumableSession<Owner, Link>;
-      readonly previd: string;
-      readonly h: number;
-      readonly down: readonly Uint8Array[];
-      readonly up: readonly Uint8Array[];
-      readonly conflicting: Link | undefined;
-      /** Links that also wait for the server's answer about this session; their clients are gone. */
-      readonly rivals: readonly Link[];
-    }
-  /** The server contradicts itself or what was relayed. Both legs are to be closed; the session is forgotten. */
-  | {
-      readonly kind: "fault";
-      readonly session: ResumableSession<Owner, Link>;
-      readonly conflicting: Link | undefined;
-      readonly rivals: readonly Link[];
-    };
-
 /**
  * The sessions of this node that can be resumed, by the ids that their clients were given.
  *
@@ -122,7 +64,7 @@ export type ResumedOutcome<Owner, Link> =
  *
  * Source  XEP-0198 §5, §10; protocol.md §3.4, §3.5.
  */
-export class Resumptions<Owner, Link> {
+export class Resumptions<Owner, Link> implements AttemptRegistry<Owner, Link> {
   readonly #options: ResumptionOptions;
   readonly #entries = new Map<string, Entry<Owner, Link>>();
 
@@ -262,132 +204,4 @@ const REFUSED = { kind: "refuse", condition: "item-not-found" } as const;
 /** A domain has no space in it. */
 function keyOf(domain: string, cid: string): string {
   return `${domain} ${cid}`;
-}
-
-/** One `<resume/>` that was relayed, until the server answers it or its link is gone. */
-export class ResumeAttempt<Owner, Link> {
-  readonly #registry: Resumptions<Owner, Link>;
-  readonly #entry: Entry<Owner, Link>;
-  readonly #link: Link;
-  readonly #linkNumber: number;
-  readonly #clientH: number;
-  readonly #serverH: number | undefined;
-  #account: string | undefined;
-  /** `waiting` for the server; `lost` when the session is to go as soon as its owner is known to have asked. */
-  #state: "waiting" | "lost" | "over";
-  #lost: ResumableSession<Owner, Link> | undefined;
-
-  /** @internal Made by `Resumptions.resume` alone. */
-  constructor(
-    registry: Resumptions<Owner, Link>,
-    entry: Entry<Owner, Link>,
-    request: {
-      readonly link: Link;
-      readonly linkNumber: number;
-      readonly clientH: number;
-      readonly serverH: number | undefined;
-      readonly account: string | undefined;
-    },
-  ) {
-    this.#registry = registry;
-    this.#entry = entry;
-    this.#link = request.link;
-    this.#linkNumber = request.linkNumber;
-    this.#clientH = request.clientH;
-    this.#serverH = request.serverH;
-    this.#account = request.account;
-    this.#state = request.serverH === undefined ? "lost" : "waiting";
-  }
-
-  /**
-   * The server has resumed the stream, and has so said whose it is. `account` is what SASL2 `<success/>` names besides;
-   * undefined if nothing was heard. Undefined: this attempt was overtaken, and its link is to be closed.
-   */
-  resumed(
-    hText: string | undefined,
-    account: string | undefined,
-    nowMs: number,
-  ): ResumedOutcome<Owner, Link> | undefined {
-    if (this.#state !== "waiting" || this.#serverH === undefined) return undefined;
-    const { session, attempts } = this.#entry;
-    this.#state = "over";
-    attempts.delete(this);
-    const rivals = [...attempts].map((attempt) => attempt.end());
-    attempts.clear();
-    const conflicting = session.link;
-    const handledByServer = parseHandled(hText, this.#registry.modulus);
-    const isOwner = (account ?? this.#account ?? session.account) === session.account;
-    const resumed =
-      isOwner && handledByServer !== undefined
-        ? session.management.resume({ clientH: this.#clientH, serverH: this.#serverH, handledByServer }, nowMs)
-        : undefined;
-    if (resumed === undefined) {
-      session.management.detach();
-      this.#registry.remove(session);
-      return { kind: "fault", session, conflicting, rivals };
-    }
-    session.link = this.#link;
-    session.linkNumber = this.#linkNumber;
-    session.deadlineMs = undefined;
-    const { h, down, up } = resumed;
-    return { kind: "resumed", session, previd: session.cid, h, down, up, conflicting, rivals };
-  }
-
-  /**
-   * The server has refused. Returns the `h` that the client is told with `<failed/>`, undefined for none.
-   *
-   * `condition` is that of `<failed/>`; `account` whom the server has authenticated, if it has said so yet. With
-   * `item-not-found` the server has no such session any more, and neither have we, if it is the owner who was told.
-   */
-  failed(
-    answer: { readonly condition: string | undefined; readonly h: string | undefined },
-    account?: string,
-  ): number | undefined {
-    if (this.#state !== "waiting") return undefined;
-    const { session } = this.#entry;
-    const h = parseHandled(answer.h, this.#registry.modulus);
-    const isForeign = account !== undefined && account !== session.account;
-    const handled = h === undefined || isForeign ? undefined : session.management.handledAtFailure(h);
-    this.#withdraw();
-    this.#state = answer.condition === "item-not-found" ? "lost" : "over";
-    this.ownerLearnt(account ?? this.#account);
-    return handled;
-  }
-
-  /**
-   * The server has named the account of the stream that asked in vain, with SASL2 `<success/>` or by binding. A session
-   * that is lost goes now if it is that account's; otherwise it stays until it expires.
-   */
-  ownerLearnt(account: string | undefined): void {
-    if (account === undefined || this.#state === "waiting") return;
-    const { session } = this.#entry;
-    const isThere = this.#registry.find(session.domain, session.cid) === session;
-    if (this.#state === "lost" && account === session.account && isThere) {
-      this.#registry.remove(session);
-      this.#lost = session;
-    }
-    this.#state = "over";
-  }
-
-  /** The session that is no more because its owner asked for it in vain. A link that it is attached to goes on. */
-  get lost(): ResumableSession<Owner, Link> | undefined {
-    return this.#lost;
-  }
-
-  /** The link that asked is gone before the server has answered. */
-  abandon(): void {
-    if (this.#state === "waiting") this.#withdraw();
-    this.#state = "over";
-  }
-
-  /** @internal The session was resumed by another link or is gone. */
-  end(): Link {
-    this.#state = "over";
-    return this.#link;
-  }
-
-  #withdraw(): void {
-    this.#entry.attempts.delete(this);
-    if (this.#serverH !== undefined) this.#entry.session.management.withdrawOffer(this.#serverH);
-  }
 }

@@ -1,7 +1,7 @@
 import { Buffer } from "node:buffer";
 import type { ManagementOptions, ManagementSnapshot } from "../../src/stream/management.js";
 import { DEFAULT_MANAGEMENT_OPTIONS, StreamManagement } from "../../src/stream/management.js";
-import type { ResumableSession, ResumeAttempt } from "../../src/stream/resumption.js";
+import type { ResumableSession, ResumeAttempt } from "../../src/stream/index.js";
 import { Resumptions } from "../../src/stream/resumption.js";
 import { advance, distance } from "../../src/stream/sequence.js";
 

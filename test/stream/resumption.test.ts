@@ -2,7 +2,7 @@ import { Buffer } from "node:buffer";
 import { describe, expect, test } from "vitest";
 import { DEFAULT_MANAGEMENT_OPTIONS, StreamManagement } from "../../src/stream/management.js";
 import { DEFAULT_RESUMPTION_OPTIONS, Resumptions } from "../../src/stream/resumption.js";
-import type { ResumableSession, ResumeAttempt, ResumeDecision } from "../../src/stream/resumption.js";
+import type { ResumableSession, ResumeAttempt, ResumeDecision } from "../../src/stream/index.js";
 
 const JULIET = "juliet@capulet.lit";
 const ROMEO = "romeo@montague.lit";

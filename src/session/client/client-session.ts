@@ -20,6 +20,7 @@ import { Outlet } from "./outlet.js";
 import { describeRequest, type DelegatedRequest, type Fence, type Requester } from "../hub/requests.js";
 import { Questions } from "../hub/questions.js";
 import type { SessionLink } from "../link/session-link.js";
+import { takesReply } from "./user-replies.js";
 import { ToComponents } from "./to-components.js";
 import { resultFor, stanzaBytes, stanzaError } from "../link/stanzas.js";
 
@@ -285,7 +286,7 @@ export class ClientSession implements BoundSession, Requester, AskingParty, Serv
     if (kind === FrameKind.message && this.domain.clientMode?.isExpecting(this.jid.bareKey) === true)
       return !takesGrantAnswer(this.#hub, this.domain, this, parseElement(bytes, start, end, link.up.framer.scope));
     if (kind !== FrameKind.iq) return true;
-    if (this.#entity !== undefined && this.#isReplyOf(this.#entity, link, frame)) return false;
+    if (this.#entity !== undefined && takesReply(this.#hub, this, this.#entity, link.up, frame)) return false;
     const answer = this.#client?.take(bytes, start, end, link.up.framer.scope);
     if (answer !== undefined) {
       this.swallow(answer);
@@ -293,27 +294,6 @@ export class ClientSession implements BoundSession, Requester, AskingParty, Serv
     }
     if (!this.domain.mayMatch(hash, childCount)) return true;
     return this.#consider(link, parseElement(bytes, start, end, link.up.framer.scope));
-  }
-
-  /** True: the iq answers what the managing entity was asked, and is nobody else's business. */
-  #isReplyOf(entity: Carrier, { up }: SessionLink, { bytes, start, end }: StanzaFrame): boolean {
-    const { scope } = up.framer;
-    const { attributes } = readHead(bytes, start, end, scope);
-    const type = attributes.get("type");
-    if (type !== "result" && type !== "error") return false;
-    const answer = entity.questions.take(bytes, start, end, scope);
-    if (answer !== undefined) {
-      this.swallow(answer);
-      return true;
-    }
-    if (!this.#hub.delegations.isReply(entity, attributes.get("id") ?? "")) return false;
-    const reply = parseElement(bytes, start, end, scope);
-    this.swallow(reply);
-    // RFC 6120 §8.1.2.1: what the client says of itself does not count; its stream says who it is.
-    reply.attrs["from"] = this.jid.full();
-    const isTaken = this.#hub.delegations.reply(entity, reply);
-    this.relieved();
-    return isTaken;
   }
 
   #consider(link: SessionLink, iq: Element): boolean {
