@@ -1,7 +1,7 @@
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
 import { RecentFaults, Sampler, Taps, type Controls, type ReloadOutcome, type Readiness } from "./admin/index.js";
-import type { Config } from "./config/index.js";
+import type { Config, Problem } from "./config/index.js";
 import {
   Admission,
   Arrivals,
@@ -87,6 +87,7 @@ export class StreamProxy {
   readonly #faults = new RecentFaults();
   readonly #taps = new Taps();
   readonly #sampler: Sampler;
+  readonly #observatory: Observatory;
   readonly #administration: Administration;
   #config: Config;
   #limits: ReturnType<typeof linkLimits>;
@@ -114,6 +115,7 @@ export class StreamProxy {
         this.#clientModes.count(event);
         this.#faults.hub(event);
         this.#sampler.hub(event);
+        this.#observatory.hub(event);
         logHubEvent(log, event);
       },
       observer: () => this.#taps.observer,
@@ -123,7 +125,11 @@ export class StreamProxy {
     this.#process = declareProcess(this.#families, { version: packageVersion() });
     declareLog(this.#families, droppedLogLines);
     this.#metrics = new RelayMetrics(this.#families);
-    this.#sampler = new Sampler(() => this.#metrics.stanzas);
+    this.#sampler = new Sampler({
+      stanzas: () => this.#metrics.stanzas,
+      sessions: () => this.#hub.sessions.size,
+      connections: () => this.#links.size,
+    });
     this.#delegations = new DelegationMetrics(this.#families, () => this.#hub.stats);
     this.#clientModes = new ClientModeMetrics(
       this.#families,
@@ -156,9 +162,10 @@ export class StreamProxy {
       this.#metrics,
       sockets,
     );
+    this.#observatory = this.#observe();
     this.#administration = new Administration({
       families: this.#families,
-      model: this.#observe(),
+      model: this.#observatory,
       controls: this.#controls(controls),
       taps: this.#taps,
       sampler: this.#sampler,
@@ -203,8 +210,8 @@ export class StreamProxy {
   }
 
   /** A configuration file was refused before it came here; counts it. */
-  reloadRefused(): void {
-    this.#reloads.failed();
+  reloadRefused(problems: readonly Problem[]): void {
+    this.#reloads.failed("The file was refused.", problems);
   }
 
   /** How far the end is; undefined before it began. */
@@ -263,7 +270,7 @@ export class StreamProxy {
       this.#log.level = config.log.level;
       await doors.commit();
     } catch (error) {
-      if (isReload) this.#reloads.failed();
+      if (isReload) this.#reloads.failed(error instanceof Error ? error.message : String(error));
       throw error;
     }
     this.#reloads.done(isReload);

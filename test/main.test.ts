@@ -107,7 +107,7 @@ describe("reloading", () => {
 
   test("a file that was refused before it came here is counted", async () => {
     const proxy = await start();
-    proxy.reloadRefused();
+    proxy.reloadRefused([]);
     expect(await metric(proxy, 'caesura_config_reloads_total{outcome="failure"}')).toBe(1);
   });
 

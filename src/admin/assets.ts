@@ -10,11 +10,18 @@ export interface Asset {
 const ownFile = (name: string): Buffer => readFileSync(new URL(`./page/${name}`, import.meta.url));
 const packageFile = (name: string): Buffer => readFileSync(createRequire(import.meta.url).resolve(name));
 
-const sources: ReadonlyMap<string, readonly [type: string, read: () => Buffer]> = new Map([
-  ["/status.css", ["text/css; charset=utf-8", () => ownFile("status.css")]],
-  ["/status.js", ["text/javascript; charset=utf-8", () => ownFile("status.js")]],
-  ["/uplot.css", ["text/css; charset=utf-8", () => packageFile("uplot/dist/uPlot.min.css")]],
-  ["/uplot.js", ["text/javascript; charset=utf-8", () => packageFile("uplot/dist/uPlot.iife.min.js")]],
+type Source = readonly [path: string, source: readonly [type: string, read: () => Buffer]];
+const style = "text/css; charset=utf-8";
+const script = "text/javascript; charset=utf-8";
+const scripts = ["status.js", "plots.js", "patch.js", "actions.js"].map((name): Source => [
+  `/${name}`,
+  [script, () => ownFile(name)],
+]);
+const sources = new Map<string, Source[1]>([
+  ...scripts,
+  ["/status.css", [style, () => ownFile("status.css")]],
+  ["/uplot.css", [style, () => packageFile("uplot/dist/uPlot.min.css")]],
+  ["/uplot.js", [script, () => packageFile("uplot/dist/uPlot.iife.min.js")]],
 ]);
 const read = new Map<string, Asset>();
 

@@ -1,11 +1,11 @@
+import { escape } from "./page-html.js";
+
 /** Whether new clients should be sent here, and if not, why. */
 export interface Readiness {
   readonly ready: boolean;
   /** Stable words, e.g. `draining`; empty when ready. */
   readonly reasons: readonly string[];
 }
-
-import { escape } from "./status-page.js";
 
 /** The page for a person who opens the administration port in a browser. No script, nothing from elsewhere. */
 export function homePage(version: string, { ready, reasons }: Readiness): string {

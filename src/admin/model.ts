@@ -7,11 +7,15 @@ import type { RecentFault } from "./recent-faults.js";
 export interface StatusView {
   readonly version: string;
   readonly node: string;
+  /** The machine's name. */
+  readonly host: string;
   readonly pid: number;
   readonly startedAt: string;
   readonly state: "starting" | "serving" | "draining" | "closed";
   readonly ready: boolean;
   readonly reasons: readonly string[];
+  /** While draining. */
+  readonly drain?: DrainView;
   readonly logLevel: string;
   readonly configuration: ConfigurationView;
   readonly connections: number;
@@ -23,9 +27,23 @@ export interface StatusView {
   readonly memoryBytes: number;
   readonly domains: readonly DomainView[];
   readonly entities: readonly EntityView[];
+  /** What users have delegated; a domain without client mode has none. */
+  readonly grants: readonly GrantsView[];
   readonly listeners: readonly ListenerView[];
   /** Readers of delegated requests now. */
   readonly taps: number;
+}
+
+export interface DrainView {
+  /** Links when it began. */
+  readonly links: number;
+  /** Clients that are still there; those among them that were not told yet. */
+  readonly clients: number;
+  readonly untold: number;
+  /** Components, and users who are managing entities. */
+  readonly serving: number;
+  /** Until whoever is left is cut. */
+  readonly secondsLeft: number;
 }
 
 export interface ConfigurationView {
@@ -36,6 +54,14 @@ export interface ConfigurationView {
   readonly reloads: { readonly succeeded: number; readonly failed: number };
   /** False: the file was refused the last time, and what was read before is in use. */
   readonly lastReloadSucceeded: boolean;
+  /** Why it was refused, with the place of each problem. */
+  readonly lastFailure?: ReloadFailure;
+}
+
+export interface ReloadFailure {
+  readonly at: string;
+  readonly message: string;
+  readonly problems: readonly Problem[];
 }
 
 export interface DomainView {
@@ -44,7 +70,10 @@ export interface DomainView {
   readonly server: Health;
   /** The same of its component port; `none` where component links end here. */
   readonly componentPort: Health | "none";
+  /** When the first of the two that is down became so. */
+  readonly downSince?: string;
   readonly rules: number;
+  readonly sessions: number;
   readonly certificate: {
     readonly expiresAt: string;
     /** Whole days, below 0 when it has expired. */
@@ -57,10 +86,23 @@ export type Health = "up" | "down" | "unknown";
 export interface EntityView {
   readonly jid: string;
   readonly up: boolean;
+  /** When its link came or went; absent before the first one. */
+  readonly since?: string;
   readonly rules: number;
   /** Requests that it has not answered. */
   readonly outstanding: number;
   readonly queuedBytes: number;
+}
+
+export interface GrantsView {
+  readonly domain: string;
+  /** Namespaces that users have delegated, and questions that they have not answered. */
+  readonly grants: number;
+  readonly questions: number;
+  /** Those to whom most users have delegated something. */
+  readonly entities: readonly { readonly jid: string; readonly users: number; readonly grants: number }[];
+  /** How many entities there are. */
+  readonly entitiesTotal: number;
 }
 
 export interface ListenerView {
@@ -115,6 +157,16 @@ export interface RuleRow {
   /** Requests that the rule took. */
   readonly matches: number;
   readonly outcomes: Readonly<Record<DelegationOutcome, number>>;
+  /** Of the last answers; absent before the first. */
+  readonly latency?: LatencyView;
+}
+
+/** Ranks of how long the last `count` requests took, in milliseconds. */
+export interface LatencyView {
+  readonly count: number;
+  readonly p50: number;
+  readonly p95: number;
+  readonly p99: number;
 }
 
 /** The rows that were asked for, and how many there are. */
@@ -127,6 +179,11 @@ export interface ListQuery {
   /** Text that a row has in its connection id, an address or a JID. */
   readonly match: string;
   readonly limit: number;
+  /** Rows before the first one that is wanted. */
+  readonly offset?: number;
+  /** The column that is sorted by; the order of arrival without one. */
+  readonly sort?: string;
+  readonly descending?: boolean;
 }
 
 export interface ProxyModel {

@@ -9,7 +9,9 @@ import { assetAt } from "./assets.js";
 import { homePage, type Readiness } from "./home-page.js";
 import type { Live } from "./live.js";
 import { listenOnPath } from "./socket-path.js";
-import { sectionsOf, statusPage } from "./status-page.js";
+import { readView } from "./page-view.js";
+import type { Sampler } from "./sampler.js";
+import { type Looking, sectionsOf, statusPage } from "./status-page.js";
 
 /** `metrics`: what says nothing about users; `page`: the rest of the port; `socket`: runtime commands. */
 export type Served = "metrics" | "page" | "socket";
@@ -17,6 +19,7 @@ export type Served = "metrics" | "page" | "socket";
 export interface AdminParts extends ApiParts {
   readonly families: Families;
   readonly live: Pick<Live, "open">;
+  readonly sampler: Pick<Sampler, "last" | "failing">;
   readonly version: string;
   serves(): ReadonlySet<Served>;
   /** What other machines have to show for `page`. */
@@ -101,7 +104,7 @@ export class AdminServer {
       response.setHeader("connection", "close");
     request.resume();
     const asset = serves.has("page") ? assetAt(path) : undefined;
-    const isPage = (path === "/" || path === "/live") && serves.has("page");
+    const isPage = pages.has(path) && serves.has("page");
     const isKnown = health.has(path) || (path === "/metrics" && serves.has("metrics")) || isPage || asset !== undefined;
     if (!isKnown) return reply(request, response, 404, plain, "not found\n");
     if (request.method !== "GET" && request.method !== "HEAD") {
@@ -114,6 +117,8 @@ export class AdminServer {
         return this.#page(request, response);
       case "/live":
         return this.#live(request, response);
+      case "/sign-in":
+        return this.#signIn(request, response);
       case "/metrics":
         return reply(request, response, 200, this.#parts.families.contentType, await this.#parts.families.text());
       case "/readyz": {
@@ -130,16 +135,43 @@ export class AdminServer {
     // Other machines, where there is no token: whether it is well, and nothing about users.
     if (accessOf(request, this.#parts.token()).kind === "refused" && this.#parts.token() === undefined)
       return reply(request, response, 200, html, homePage(version, readiness));
-    if (this.#admit(request, response) === undefined) return;
-    reply(request, response, 200, html, statusPage(version, sectionsOf(model)));
+    const looking = this.#lookingFor(request, response);
+    if (looking === undefined) return;
+    const sections = sectionsOf(model, this.#parts.sampler, looking);
+    reply(request, response, 200, html, statusPage(model.status(), sections, looking));
   }
 
   #live(request: IncomingMessage, response: ServerResponse): void {
-    if (this.#admit(request, response) === undefined) return;
+    const looking = this.#lookingFor(request, response);
+    if (looking === undefined) return;
     for (const [name, value] of Object.entries(securityHeaders)) response.setHeader(name, value);
     response.setHeader("content-type", "text/event-stream");
     if (request.method === "HEAD") response.end();
-    else if (!this.#parts.live.open(response)) reply(request, response, 429, plain, "there are too many readers\n");
+    else this.#parts.live.open(response, looking, Number(queryIn(request).get("after") ?? "0") || 0);
+  }
+
+  /**
+   * On this machine a browser is not asked for the token, and so does not send it; here it is asked. It sends it from then on
+   * to every address beside this one (RFC 7617 §2.2).
+   */
+  #signIn(request: IncomingMessage, response: ServerResponse): void {
+    if (this.#parts.token() === undefined) return reply(request, response, 404, plain, "not found\n");
+    if (request.headers.authorization === undefined) {
+      response.setHeader("www-authenticate", challenge);
+      return reply(request, response, 401, plain, "This needs the token of admin.tokenFile.\n");
+    }
+    if (this.#admit(request, response) === undefined) return;
+    response.setHeader("location", "./#configuration-title");
+    reply(request, response, 303, plain, "");
+  }
+
+  /** Undefined: they were turned away. */
+  #lookingFor(request: IncomingMessage, response: ServerResponse): Looking | undefined {
+    const caller = this.#admit(request, response);
+    if (caller === undefined) return undefined;
+    const couldSignIn = this.#parts.token() !== undefined;
+    const as = caller === "operator" ? "operator" : couldSignIn ? "stranger" : "reader";
+    return { view: readView(queryIn(request)), as };
   }
 
   #partsNow(): { readonly model: AdminParts["model"]; readonly version: string; readonly readiness: Readiness } {
@@ -172,7 +204,7 @@ export class AdminServer {
       repeatable({ event: "admin-refused", reason, remote }, { as: ["admin-refused", reason, remote] }),
       "a request to the administration port was turned away",
     );
-    if (status === 401) response.setHeader("www-authenticate", `Basic realm="Caesura", charset="UTF-8"`);
+    if (status === 401) response.setHeader("www-authenticate", challenge);
     if (!request.complete) response.setHeader("connection", "close");
     request.resume();
     reply(request, response, status, json, `${JSON.stringify({ error: text })}\n`);
@@ -180,6 +212,14 @@ export class AdminServer {
   }
 }
 
+function queryIn({ url = "/" }: IncomingMessage): URLSearchParams {
+  const from = url.indexOf("?");
+  return new URLSearchParams(from < 0 ? "" : url.slice(from + 1));
+}
+
+// RFC 7617 §2.1: a token may have any characters.
+const challenge = `Basic realm="Caesura", charset="UTF-8"`;
+const pages: ReadonlySet<string> = new Set(["/", "/live", "/sign-in"]);
 const health: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
 const plain = "text/plain; charset=utf-8";
 const json = "application/json";
@@ -190,7 +230,7 @@ const securityHeaders = {
   "cache-control": "no-store",
   "content-security-policy":
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src data:; " +
-    "frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
   "cross-origin-resource-policy": "same-origin",
   "x-content-type-options": "nosniff",
   "referrer-policy": "no-referrer",

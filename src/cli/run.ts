@@ -175,7 +175,7 @@ async function reload(running: Running): Promise<ReloadOutcome> {
   const { file, env, log, sockets, manager, proxy } = running;
   const loaded = loadConfig(file, { env, sockets: sockets.names });
   if (!loaded.ok) {
-    proxy.reloadRefused();
+    proxy.reloadRefused(loaded.problems);
     logProblems(log, loaded.problems);
     log.error({ event: "reload-refused", file }, "the configuration stays as it was");
     return { ok: false, message: "The configuration stays as it was.", problems: loaded.problems };

@@ -57,6 +57,15 @@ export class GrantTable {
     return this.#size;
   }
 
+  /** Entity → users who have delegated something to it, and what they did; in effect or not. */
+  *managers(): Iterable<readonly [entity: string, counts: { readonly users: number; readonly grants: number }]> {
+    for (const [entity, users] of this.#usersOf) {
+      let grants = 0;
+      for (const count of users.values()) grants += count;
+      yield [entity, { users: users.size, grants }];
+    }
+  }
+
   /** The configuration has changed; grants stay. */
   configure(policy: ClientModePolicy): void {
     this.#policy = policy;

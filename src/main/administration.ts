@@ -49,7 +49,12 @@ export class Administration {
   constructor(parts: AdministrationParts) {
     this.#parts = parts;
     const { families, model, sampler, taps } = parts;
-    this.#live = new Live({ model, sampler, refused: (reason) => this.#refused.add(reason) });
+    this.#live = new Live({
+      model,
+      sampler,
+      version: packageVersion(),
+      refused: (reason) => this.#refused.add(reason),
+    });
     for (const reason of accessRefusals) this.#refused.expect(reason);
     families.counter(
       {
@@ -124,6 +129,7 @@ export class Administration {
     const doors = [...this.#open.values()];
     this.#open = new Map();
     this.#parts.taps.close();
+    this.#live.close();
     await Promise.all(doors.map(({ server }) => server.close()));
   }
 
@@ -146,6 +152,7 @@ export class Administration {
       controls,
       taps,
       live: this.#live,
+      sampler: this.#parts.sampler,
       log,
       readiness: () => this.#parts.readiness(),
       token: () => (this.#config ?? config).admin?.token,

@@ -1,8 +1,12 @@
+import { hostname } from "node:os";
 import { version as nodeVersion } from "node:process";
+import { Latencies } from "../admin/index.js";
 import type {
   ConfigurationView,
   DomainView,
+  DrainView,
   EntityView,
+  GrantsView,
   Health,
   Listed,
   LinkRow,
@@ -20,7 +24,9 @@ import type { Config } from "../config/index.js";
 import type { ListeningAddress } from "../listen/index.js";
 import type { DelegationMetrics } from "../metrics/index.js";
 import type { Links, RelayMetrics } from "../relay/index.js";
-import type { CarrierView, Hub, SessionView } from "../session/index.js";
+import type { CarrierView, Hub, HubEvent, SessionView } from "../session/index.js";
+import { EntityChanges } from "./entity-changes.js";
+import type { ReloadCounts } from "./reload-counts.js";
 import { packageVersion } from "./version.js";
 
 export interface ObservatoryParts {
@@ -30,11 +36,7 @@ export interface ObservatoryParts {
   readonly delegations: DelegationMetrics;
   readonly faults: RecentFaults;
   readonly taps: Taps;
-  readonly reloads: {
-    readonly counts: ConfigurationView["reloads"];
-    readonly lastSucceeded: boolean;
-    readonly appliedAtMs: number;
-  };
+  readonly reloads: ReloadCounts;
   config(): Config;
   state(): StatusView["state"];
   readiness(): Readiness;
@@ -46,9 +48,16 @@ export interface ObservatoryParts {
 /** What is going on in the proxy, put together when an operator asks. */
 export class Observatory implements ProxyModel {
   readonly #parts: ObservatoryParts;
+  readonly #latencies = new Latencies();
+  readonly #entityChanges = new EntityChanges();
 
   constructor(parts: ObservatoryParts) {
     this.#parts = parts;
+  }
+
+  hub(event: HubEvent): void {
+    this.#latencies.hub(event);
+    this.#entityChanges.hub(event);
   }
 
   status(): StatusView {
@@ -58,11 +67,13 @@ export class Observatory implements ProxyModel {
     return {
       version: packageVersion(),
       node: nodeVersion,
+      host: hostname(),
       pid: process.pid,
       startedAt: new Date(performance.timeOrigin).toISOString(),
       state: this.#parts.state(),
       ready,
       reasons,
+      ...this.#drain(),
       logLevel: this.#parts.logLevel(),
       configuration: this.#configuration(),
       connections: links.size,
@@ -72,17 +83,18 @@ export class Observatory implements ProxyModel {
       memoryBytes: process.memoryUsage.rss(),
       domains: this.#domains(),
       entities: this.#entities(),
+      grants: this.#grants(),
       listeners: this.#parts.addresses().map(({ kind, tls, host, port }) => ({ kind, tls, host, port })),
       taps: taps.size,
     };
   }
 
-  sessions({ match, limit }: ListQuery): Listed<SessionRow> {
+  sessions(query: ListQuery): Listed<SessionRow> {
     const links = new Map([...this.#parts.links.all()].map((link) => [link.id, link]));
-    return listed(this.#parts.hub.sessionViews(), limit, (session) => {
+    return listed(this.#parts.hub.sessionViews(), query, (session) => {
       const link = links.get(session.connection)?.view;
       const remote = link?.remote ?? "";
-      if (!isMatch(match, session.connection, session.jid, remote)) return undefined;
+      if (!isMatch(query.match, session.connection, session.jid, remote)) return undefined;
       return {
         connection: session.connection,
         jid: session.jid,
@@ -98,17 +110,17 @@ export class Observatory implements ProxyModel {
     });
   }
 
-  links({ match, limit }: ListQuery): Listed<LinkRow> {
+  links(query: ListQuery): Listed<LinkRow> {
     const { hub, links } = this.#parts;
     const sessions = new Map<string, SessionView>();
     for (const session of hub.sessionViews()) if (session.isConnected) sessions.set(session.connection, session);
     const carriers = new Map<string, CarrierView>();
     for (const carrier of hub.carrierViews()) carriers.set(carrier.connection, carrier);
-    return listed(links.all(), limit, (link) => {
+    return listed(links.all(), query, (link) => {
       const { id, kind, listener, remote, domain = "", isSecure, isEnding, hasServer, ...counts } = link.view;
       const carrier = carriers.get(id);
       const peer = sessions.get(id)?.jid ?? carrier?.address ?? "";
-      if (!isMatch(match, id, remote, peer)) return undefined;
+      if (!isMatch(query.match, id, remote, peer)) return undefined;
       return {
         connection: id,
         kind,
@@ -128,17 +140,20 @@ export class Observatory implements ProxyModel {
     const { hub, delegations } = this.#parts;
     const { ruleMatches, entities } = hub.stats;
     return this.#parts.config().domains.flatMap(({ name, delegations: rules }) =>
-      rules.map(({ namespace, entity, filtering, blocking, timeoutMs }) => ({
-        domain: name,
-        rule: namespace,
-        entity,
-        up: entities.get(entity)?.up === true,
-        filtering,
-        blocking,
-        timeoutMs,
-        matches: ruleMatches.get(name)?.get(namespace) ?? 0,
-        outcomes: delegations.outcomesOf({ domain: name, rule: namespace, entity }),
-      })),
+      rules.map(({ namespace, entity, filtering, blocking, timeoutMs }) => {
+        const rule = { domain: name, rule: namespace, entity };
+        const latency = this.#latencies.of(rule);
+        return {
+          ...rule,
+          up: entities.get(entity)?.up === true,
+          filtering,
+          blocking,
+          timeoutMs,
+          matches: ruleMatches.get(name)?.get(namespace) ?? 0,
+          outcomes: delegations.outcomesOf(rule),
+          ...(latency === undefined ? {} : { latency }),
+        };
+      }),
     );
   }
 
@@ -146,8 +161,27 @@ export class Observatory implements ProxyModel {
     return this.#parts.faults.list();
   }
 
+  #drain(): { readonly drain?: DrainView } {
+    const { ending, progress } = this.#parts.links;
+    if (ending === undefined || progress === undefined) return {};
+    const secondsLeft = Math.max(0, Math.round((ending.deadlineAtMs - performance.now()) / 1000));
+    return { drain: { links: ending.links, ...progress, secondsLeft } };
+  }
+
+  #grants(): readonly GrantsView[] {
+    const { hub } = this.#parts;
+    const managers = [...hub.clientModes.managers()].toSorted((one, other) => other.users - one.users);
+    return [...hub.stats.clientModes].map(([domain, { grants, questions }]) => {
+      const own = managers.filter((manager) => manager.domain === domain);
+      const entities = own
+        .slice(0, MOST_MANAGERS)
+        .map(({ entity: jid, users, grants: granted }) => ({ jid, users, grants: granted }));
+      return { domain, grants, questions, entities, entitiesTotal: own.length };
+    });
+  }
+
   #configuration(): ConfigurationView {
-    const { counts, lastSucceeded, appliedAtMs } = this.#parts.reloads;
+    const { counts, lastSucceeded, lastFailure, appliedAtMs } = this.#parts.reloads;
     const { file, sha256 } = this.#parts.config();
     return {
       file,
@@ -155,6 +189,7 @@ export class Observatory implements ProxyModel {
       loadedAt: new Date(appliedAtMs).toISOString(),
       reloads: counts,
       lastReloadSucceeded: lastSucceeded,
+      ...(lastFailure === undefined ? {} : { lastFailure }),
     };
   }
 
@@ -164,13 +199,21 @@ export class Observatory implements ProxyModel {
       const isUp = this.#parts.metrics.isServerUp(domain, link);
       return isUp === undefined ? "unknown" : isUp ? "up" : "down";
     };
+    const sessions = new Map<string, number>();
+    for (const { domain } of this.#parts.hub.sessionViews()) sessions.set(domain, (sessions.get(domain) ?? 0) + 1);
     return this.#parts.config().domains.map(({ name, server, delegations }) => {
       const expiresMs = (expiry.get(name) ?? 0) * 1000;
+      const links = server.component === undefined ? (["c2s"] as const) : (["c2s", "component"] as const);
+      const changes = links
+        .filter((link) => health(name, link) === "down")
+        .map((link) => this.#parts.metrics.serverChangedAtMs(name, link) ?? Date.now());
       return {
         name,
         server: health(name, "c2s"),
         componentPort: server.component === undefined ? "none" : health(name, "component"),
+        ...(changes.length === 0 ? {} : { downSince: new Date(Math.min(...changes)).toISOString() }),
         rules: delegations.length,
+        sessions: sessions.get(name) ?? 0,
         certificate: {
           expiresAt: new Date(expiresMs).toISOString(),
           daysLeft: Math.floor((expiresMs - Date.now()) / 86_400_000),
@@ -188,29 +231,55 @@ export class Observatory implements ProxyModel {
     const rules = new Map<string, number>();
     for (const { delegations } of this.#parts.config().domains)
       for (const { entity } of delegations) rules.set(entity, (rules.get(entity) ?? 0) + 1);
-    return [...hub.stats.entities].map(([jid, { up, queuedBytes }]) => ({
-      jid,
-      up,
-      rules: rules.get(jid) ?? 0,
-      outstanding: outstanding.get(jid) ?? 0,
-      queuedBytes,
-    }));
+    return [...hub.stats.entities].map(([jid, { up, queuedBytes }]) => {
+      const changedAtMs = this.#entityChanges.of(jid);
+      return {
+        jid,
+        up,
+        ...(changedAtMs === undefined ? {} : { since: new Date(changedAtMs).toISOString() }),
+        rules: rules.get(jid) ?? 0,
+        outstanding: outstanding.get(jid) ?? 0,
+        queuedBytes,
+      };
+    });
   }
 }
+
+/** Rows about entities of users' choice. */
+const MOST_MANAGERS = 20;
 
 function isMatch(match: string, ...texts: readonly string[]): boolean {
   return match === "" || texts.some((text) => text.toLowerCase().includes(match.toLowerCase()));
 }
 
-/** The first `limit` rows, and how many there would be; `rowOf` gives undefined for what was not asked for. */
-function listed<One, Row>(all: Iterable<One>, limit: number, rowOf: (one: One) => Row | undefined): Listed<Row> {
+/** The rows that were asked for, and how many there would be; `rowOf` gives undefined for what was not asked for. */
+function listed<One, Row extends object>(
+  all: Iterable<One>,
+  { limit, offset = 0, sort, descending = false }: ListQuery,
+  rowOf: (one: One) => Row | undefined,
+): Listed<Row> {
   const rows: Row[] = [];
   let total = 0;
   for (const one of all) {
     const row = rowOf(one);
     if (row === undefined) continue;
     total++;
-    if (rows.length < limit) rows.push(row);
+    if (sort !== undefined || (total > offset && rows.length < limit)) rows.push(row);
   }
-  return { total, rows };
+  if (sort === undefined) return { total, rows };
+  const ordered = rows.toSorted(
+    (one, other) => (descending ? -1 : 1) * compare(valueOf(one, sort), valueOf(other, sort)),
+  );
+  return { total, rows: ordered.slice(offset, offset + limit) };
+}
+
+function valueOf(row: object, column: string): unknown {
+  return Object.getOwnPropertyDescriptor(row, column)?.value;
+}
+
+/** Texts by their code units: a collation would take most of the time of a page. */
+function compare(one: unknown, other: unknown): number {
+  if (typeof one === "number" && typeof other === "number") return one - other;
+  const [left, right] = [String(one), String(other)];
+  return left < right ? -1 : left > right ? 1 : 0;
 }

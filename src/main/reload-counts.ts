@@ -1,10 +1,12 @@
+import type { ReloadFailure } from "../admin/index.js";
+import type { Problem } from "../config/index.js";
 import type { Families } from "../metrics/index.js";
 
 /** What became of attempts to read the configuration again. */
 export class ReloadCounts {
   #succeeded = 0;
   #failed = 0;
-  #lastSucceeded = true;
+  #lastFailure: ReloadFailure | undefined;
   /** Seconds since the epoch; also that of the start. */
   #appliedAt = 0;
 
@@ -26,7 +28,7 @@ export class ReloadCounts {
         help: "Whether the last attempt to read the configuration succeeded",
         labels: [],
       },
-      (sample) => sample(this.#lastSucceeded ? 1 : 0),
+      (sample) => sample(this.lastSucceeded ? 1 : 0),
     );
     families.gauge(
       {
@@ -43,7 +45,12 @@ export class ReloadCounts {
   }
 
   get lastSucceeded(): boolean {
-    return this.#lastSucceeded;
+    return this.#lastFailure === undefined;
+  }
+
+  /** Why the file on disk is not what is in use; undefined if it is. */
+  get lastFailure(): ReloadFailure | undefined {
+    return this.#lastFailure;
   }
 
   /** Milliseconds since the epoch. */
@@ -54,13 +61,13 @@ export class ReloadCounts {
   /** A configuration is in use; `isReload` is false for the one of the start. */
   done(isReload: boolean): void {
     if (isReload) this.#succeeded++;
-    this.#lastSucceeded = true;
+    this.#lastFailure = undefined;
     this.#appliedAt = Date.now() / 1000;
   }
 
   /** The old configuration stays. */
-  failed(): void {
+  failed(message: string, problems: readonly Problem[] = []): void {
     this.#failed++;
-    this.#lastSucceeded = false;
+    this.#lastFailure = { at: new Date().toISOString(), message, problems };
   }
 }

@@ -114,7 +114,10 @@ export class RelayMetrics {
   readonly streamErrors = new Tally<readonly [leg: LegName, condition: string, origin: "caesura" | "peer"]>();
   readonly connects = new Tally<readonly [domain: string, link: string, outcome: "connected" | "failed"]>();
   readonly connectSeconds: HistogramFamily;
-  readonly #serverUp = new Map<string, { readonly domain: string; readonly link: string; up: boolean }>();
+  readonly #serverUp = new Map<
+    string,
+    { readonly domain: string; readonly link: string; readonly up: boolean; readonly changedAtMs: number }
+  >();
 
   constructor(families: Families) {
     this.#declareConnections(families);
@@ -208,11 +211,18 @@ export class RelayMetrics {
     return this.#serverUp.get(`${link} ${domain}`)?.up;
   }
 
+  /** Milliseconds since the epoch at which `isServerUp` last became what it is. */
+  serverChangedAtMs(domain: string, link: "c2s" | "component"): number | undefined {
+    return this.#serverUp.get(`${link} ${domain}`)?.changedAtMs;
+  }
+
   /** `seconds` is undefined when the connection was not made. */
   serverConnected(domain: string, link: "c2s" | "component", seconds: number | undefined): void {
     const up = seconds !== undefined;
     this.connects.add(domain, link, up ? "connected" : "failed");
-    this.#serverUp.set(`${link} ${domain}`, { domain, link, up });
+    const before = this.#serverUp.get(`${link} ${domain}`);
+    const changedAtMs = before?.up === up ? before.changedAtMs : Date.now();
+    this.#serverUp.set(`${link} ${domain}`, { domain, link, up, changedAtMs });
     if (up) this.connectSeconds.observe(seconds, domain, link);
   }
 

@@ -5,6 +5,7 @@ import type { Link } from "./link.js";
 export class Links<Member extends DrainableLink = Link> {
   readonly #live = new Set<Member>();
   #drain: Drain<Member> | undefined;
+  #ending: { readonly links: number; readonly deadlineAtMs: number } | undefined;
   readonly #whenEmpty: (() => void)[] = [];
 
   get size(): number {
@@ -25,6 +26,11 @@ export class Links<Member extends DrainableLink = Link> {
   /** How far the drain is; undefined before. */
   get progress(): DrainProgress | undefined {
     return this.#drain?.progress;
+  }
+
+  /** Links when the drain began, and when the last one is cut, by `performance.now`; undefined before. */
+  get ending(): { readonly links: number; readonly deadlineAtMs: number } | undefined {
+    return this.#ending;
   }
 
   add(link: Member): void {
@@ -52,6 +58,7 @@ export class Links<Member extends DrainableLink = Link> {
   async drain(plan: DrainPlan, arrived = Promise.resolve()): Promise<{ readonly forced: number }> {
     const drain = new Drain(this.#live, plan);
     this.#drain = drain;
+    this.#ending = { links: this.#live.size, deadlineAtMs: performance.now() + plan.deadlineMs };
     drain.begin();
     await arrived;
     if (this.#live.size > 0) await new Promise<void>((resolve) => this.#whenEmpty.push(resolve));

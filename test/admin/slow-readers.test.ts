@@ -33,13 +33,53 @@ describe("a reader of the page that never reads", () => {
     other.destroy();
   });
 
-  test("there are at most sixteen, and the next is told so", async () => {
+  test("there are at most sixteen: the next one takes the place of the oldest, which is told so", async () => {
     const refused: AccessRefusal[] = [];
     const { live } = rig(refused);
     const port = await opened({ live });
-    for (let index = 0; index < 16; index++) await textOf(await reading(port, "/live"), "event: now");
-    expect(await textOf(await reading(port, "/live"), "too many readers")).toContain(" 429 ");
+    const readers: Socket[] = [];
+    for (let index = 0; index < 17; index++) {
+      const reader = await reading(port, "/live");
+      await textOf(reader, "event: now");
+      readers.push(reader);
+    }
     expect(refused).toEqual(["readers"]);
+    const [oldest] = readers;
+    if (oldest === undefined) throw new Error("unreachable");
+    expect(await textOf(oldest, "event: replaced")).toContain("event: replaced");
+  });
+
+  test("who has the samples already is sent those behind them", async () => {
+    const { live, asked } = rig([]);
+    const port = await opened({ live });
+    await textOf(await reading(port, "/live?window=3600&after=12.5"), "event: now");
+    await textOf(await reading(port, "/live?window=3601&after=x"), "event: now");
+    expect(asked).toEqual([
+      [3600, 12.5],
+      [300, 0],
+    ]);
+  });
+
+  test("what costs much to put together is put together less often, and samples come all the same", async () => {
+    const { live, sample, made } = rig([], { msOfEach: 2000, rows: 1 });
+    const port = await opened({ live });
+    const reader = await reading(port, "/live");
+    await textOf(reader, "event: now");
+    const before = made();
+    for (let times = 0; times < 40; times++) sample();
+    expect(made() - before).toBeGreaterThanOrEqual(1);
+    expect(made() - before).toBeLessThanOrEqual(3);
+    expect((await textOf(reader, "nothing", 39)).match(/event: now/g)?.length).toBeGreaterThanOrEqual(39);
+  });
+
+  test("is put together once for all who look at the same", async () => {
+    const { live, sample, made } = rig([]);
+    const port = await opened({ live });
+    for (let index = 0; index < 8; index++)
+      await textOf(await reading(port, `/live?window=${index % 2 === 0 ? "300" : "900"}`), "event: now");
+    const before = made();
+    sample();
+    expect(made() - before).toBe(1);
   });
 
   test("when the last one goes nothing is put together any more", async () => {
@@ -106,29 +146,59 @@ function requestOf(index: number): DelegatedRequest {
   };
 }
 
-/** A page whose samples come when the test wants them, each with much to show. */
-function rig(refused: AccessRefusal[]): { live: Live; sample: () => void; listeners: Set<unknown> } {
-  const sampler = new Sampler(() => 0);
+interface Rig {
+  readonly live: Live;
+  readonly sample: () => void;
+  readonly listeners: ReadonlySet<unknown>;
+  /** Windows and times that samples were asked for. */
+  readonly asked: unknown[];
+  /** How often the page was put together. */
+  readonly made: () => number;
+}
+
+/** A page whose samples come when the test wants them, two seconds apart, each with much to show. */
+function rig(refused: AccessRefusal[], { msOfEach = 0, rows: length = 500 } = {}): Rig {
+  const sampler = new Sampler({ stanzas: () => 0, sessions: () => 0, connections: () => 0 });
   ends.push(() => sampler.close());
   const listeners = new Set<Parameters<Sampler["listen"]>[0]>();
+  const asked: unknown[] = [];
   const watched = {
-    history: [],
+    last: undefined,
+    failing: undefined,
+    history: (...wanted: readonly unknown[]) => {
+      asked.push(wanted);
+      return sampler.history();
+    },
     listen: (listener: Parameters<Sampler["listen"]>[0]) => {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
   };
   let round = 0;
-  const long = "x".repeat(50_000);
-  const rows = () => [{ ...session, jid: `juliet@capulet.lit/${String(round++)}${long}` }];
+  let nowMs = 0;
+  const rows = () => {
+    round++;
+    nowMs += msOfEach;
+    return Array.from({ length }, (_, nth) => ({
+      ...session,
+      connection: String(nth),
+      jid: `${String(round)}${"x".repeat(100)}`,
+    }));
+  };
   const live = new Live({
     model: { ...model, sessions: () => ({ total: 1, rows: rows() }) },
+    version: "1.2.3",
     sampler: watched,
     refused: (reason) => refused.push(reason),
+    now: () => nowMs,
   });
-  const values = { at: 0, stanzas: 0, delegations: 0, p50: null, p95: null, p99: null };
-  const sample = { ...values, loopP50: 0, loopP99: 0, rss: 0, heap: 0 };
-  return { live, listeners, sample: () => listeners.forEach((listener) => listener(sample)) };
+  const rates = { at: 0, stanzas: 0, delegations: 0, failures: 0, p50: null, p95: null, p99: null };
+  const one = { ...rates, loopP50: 0, loopP99: 0, rss: 0, heap: 0, sessions: 0, connections: 0 };
+  const sample = (): void => {
+    nowMs += 2000;
+    for (const listener of listeners) listener(one);
+  };
+  return { live, listeners, asked, made: () => round, sample };
 }
 
 const session = {
@@ -160,12 +230,12 @@ async function reading(port: number, path: string): Promise<Socket> {
   return socket;
 }
 
-/** What comes until `end` is there. */
-async function textOf(socket: Socket, end: string): Promise<string> {
+/** What comes until `end` is there, or so many events. */
+async function textOf(socket: Socket, end: string, events = Infinity): Promise<string> {
   let text = "";
   for await (const piece of socket.iterator({ destroyOnReturn: false })) {
     text += String(piece);
-    if (text.includes(end)) return text;
+    if (text.includes(end) || (text.match(/event: now/g)?.length ?? 0) >= events) return text;
   }
   return text;
 }

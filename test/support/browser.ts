@@ -21,7 +21,7 @@ export async function openPage(
   page.on("pageerror", (error) => complaints.push(error.message));
   page.on("requestfailed", (request) => {
     // Going away ends the stream of events.
-    if (!request.url().endsWith("/live")) complaints.push(`${request.url()} failed`);
+    if (new URL(request.url()).pathname !== "/live") complaints.push(`${request.url()} failed`);
   });
   return { page, complaints };
 }

@@ -1,112 +1,198 @@
 // Keeps the status page live. Without it the page is the tables of the moment in which it was asked for.
-/* global uPlot */
+import { tell } from "./actions.js";
+import { patch } from "./patch.js";
+import * as plots from "./plots.js";
 
-const rows = [];
-const plots = [];
+const RETRY_MS = 3000;
+/** A page that nobody looks at for so long leaves its place to others. */
+const UNSEEN_MS = 60_000;
+
 const state = document.querySelector("#live");
-const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+const form = document.querySelector("form[role=search]");
+const chosen = document.querySelector("#window");
+let source;
+let retry;
+let unseen;
+let intervalMs = 2000;
+let heardAt = Date.now();
+let isFresh = false;
 
-const figures = [
-  { id: "rates", columns: ["stanzas", "delegations"], text: (value) => `${value.toFixed(value < 10 ? 1 : 0)}/s` },
-  { id: "latency", columns: ["p50", "p95", "p99"], text: (value) => `${value.toFixed(value < 10 ? 1 : 0)} ms` },
-  { id: "loop", columns: ["loopP50", "loopP99"], text: (value) => `${value.toFixed(1)} ms` },
-  { id: "memory", columns: ["rss", "heap"], text: (value) => `${value.toFixed(0)} MiB` },
-];
-const colours = ["--one", "--two", "--three"];
+document.body.classList.add("live");
+chosen.value = windowIn(location.search);
+plots.show(Number(chosen.value));
+plots.draw();
+connect();
 
-function draw() {
-  for (const { plot } of plots.splice(0)) plot.destroy();
-  for (const figure of figures) {
-    const place = document.querySelector(`#${figure.id} .plot`);
-    const axis = { stroke: style("--dim"), grid: { stroke: style("--line"), width: 1 }, ticks: { show: false } };
-    const plot = new uPlot(
-      {
-        width: place.clientWidth,
-        height: 110,
-        legend: { show: false },
-        cursor: { show: false },
-        padding: [8, 28, 0, 0],
-        scales: { x: { time: true }, y: { range: (_plot, _least, most) => [0, Math.max(1, most * 1.15)] } },
-        axes: [
-          { ...axis, size: 24, space: 80, values: (_plot, splits) => splits.map(clock) },
-          { ...axis, size: 44, space: 30 },
-        ],
-        series: [
-          {},
-          ...figure.columns.map((_name, index) => ({
-            stroke: style(colours[index]),
-            width: 1.5,
-            points: { show: false },
-          })),
-        ],
-      },
-      table(figure),
-      place,
-    );
-    plots.push({ figure, plot, place });
-  }
-  say();
-}
-
-function clock(seconds) {
-  return new Date(seconds * 1000).toLocaleTimeString([], {
-    hour: "2-digit",
-    minute: "2-digit",
-    second: "2-digit",
-    hour12: false,
+function connect() {
+  clearTimeout(retry);
+  source?.close();
+  const query = new URLSearchParams(location.search);
+  query.set("after", String(plots.lastAt()));
+  source = new EventSource(`live?${query.toString()}`);
+  on("hello", ({ version, intervalMs: interval }) => {
+    // Another version may have another page.
+    if (version !== document.body.dataset.version) location.reload();
+    intervalMs = interval;
+  });
+  on("history", (samples) => plots.add(samples));
+  on("now", ({ sample, sections }) => {
+    if (sample !== undefined) plots.addOne(sample);
+    show(sections);
+    plots.redraw();
+    fresh();
+  });
+  on("replaced", () => {
+    source.close();
+    stale("Too many pages are open, and a newer one took the place of this one.", true);
+  });
+  source.addEventListener("error", (event) => {
+    // It tries again by itself, unless it was answered with something else.
+    if (event.target !== source || source.readyState !== EventSource.CLOSED) return;
+    retry = setTimeout(connect, RETRY_MS);
   });
 }
 
-function table({ columns }) {
-  return [rows.map(({ at }) => at), ...columns.map((name) => rows.map((row) => row[name]))];
+function on(name, take) {
+  const own = source;
+  own.addEventListener(name, (event) => {
+    if (own !== source) return;
+    heardAt = Date.now();
+    take(JSON.parse(event.data));
+  });
 }
 
-/** The numbers of now stand beside each plot, for everybody; a picture says them to nobody who cannot see it. */
-function say() {
-  const last = rows.at(-1);
-  if (last === undefined) return;
-  for (const { id, columns, text } of figures) {
-    for (const name of columns) {
-      const shown = last[name];
-      document.querySelector(`#${id} [data-value="${name}"]`).textContent = shown === null ? "–" : text(shown);
-    }
+function show({ title, ...sections }) {
+  if (title !== undefined) document.title = unescaped(title);
+  for (const [id, html] of Object.entries(sections)) patch(document.getElementById(id), html);
+}
+
+function unescaped(html) {
+  const place = document.createElement("textarea");
+  place.innerHTML = html;
+  return place.value;
+}
+
+// Said once when it changes, so that a screen reader is left in peace.
+function fresh() {
+  if (isFresh) return;
+  isFresh = true;
+  document.body.classList.remove("stale");
+  state.replaceChildren(mark("good", "●"), " Live");
+}
+
+function stale(why, isOver = false) {
+  if (!isFresh && document.body.classList.contains("stale") && !isOver) return;
+  isFresh = false;
+  document.body.classList.add("stale");
+  const at = new Date(heardAt).toISOString().slice(11, 19);
+  state.replaceChildren(mark("bad", "▲"), ` ${why} What is shown is of ${at} UTC. `);
+  if (!isOver) return;
+  const again = document.createElement("button");
+  again.type = "button";
+  again.textContent = "Connect again";
+  again.addEventListener("click", connect);
+  state.append(again);
+}
+
+function mark(tone, shape) {
+  const element = document.createElement("span");
+  element.className = tone;
+  element.ariaHidden = "true";
+  element.textContent = shape;
+  return element;
+}
+
+setInterval(() => {
+  if (Date.now() - heardAt <= 3.5 * intervalMs || document.hidden) return;
+  stale("Connection lost, trying again.");
+  // Time goes on, and nothing is known of it.
+  plots.redraw();
+}, 1000);
+
+/** Looks at something else, without the page being loaded again. */
+function look(search) {
+  history.pushState(null, "", search);
+  seen();
+}
+
+/** The address is another one. */
+function seen() {
+  const wanted = windowIn(location.search);
+  if (wanted !== chosen.value) {
+    chosen.value = wanted;
+    plots.show(Number(wanted));
+  }
+  form.elements.match.value = new URLSearchParams(location.search).get("match") ?? "";
+  connect();
+}
+
+function windowIn(search) {
+  const wanted = new URLSearchParams(search).get("window");
+  return [...chosen.options].some(({ value }) => value === wanted) ? wanted : "300";
+}
+
+addEventListener("popstate", seen);
+
+document.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const copied = event.target.closest("[data-copy]");
+  if (copied !== null) void copy(copied);
+  const link = event.target.closest("a[data-view]");
+  if (link === null) return;
+  event.preventDefault();
+  look(link.getAttribute("href"));
+  // What one asked to see is brought into sight, unless it is there already.
+  const place = document.getElementById(location.hash.slice(1));
+  if (place !== null && link.classList.contains("id")) place.scrollIntoView({ block: "nearest" });
+});
+
+async function copy({ dataset }) {
+  try {
+    await navigator.clipboard.writeText(dataset.copy);
+    tell(`${dataset.copy} is copied.`);
+  } catch {
+    // Over plain HTTP from elsewhere a browser gives nobody the clipboard.
+    tell(`The browser does not let this page copy. The id is ${dataset.copy}`);
   }
 }
 
-function patch(sections) {
-  for (const [id, html] of Object.entries(sections)) {
-    const section = document.getElementById(id);
-    if (section === null || section.dataset.html === html) continue;
-    section.dataset.html = html;
-    // Made by Caesura, which escapes what it shows; the policy of this page runs no script in it.
-    section.innerHTML = html;
-  }
+let typing;
+
+function find() {
+  clearTimeout(typing);
+  const query = new URLSearchParams(location.search);
+  for (const name of ["page", "links-page"]) query.delete(name);
+  const match = form.elements.match.value.trim();
+  if (match === "") query.delete("match");
+  else query.set("match", match);
+  if (match === (new URLSearchParams(location.search).get("match") ?? "")) return;
+  history.replaceState(null, "", `?${query.toString()}`);
+  connect();
 }
-
-function tell(text) {
-  if (state.textContent !== text) state.textContent = text;
-}
-
-for (const element of document.querySelectorAll("[hidden]")) element.hidden = false;
-draw();
-
-const source = new EventSource("live");
-source.addEventListener("history", (event) => {
-  rows.splice(0, rows.length, ...JSON.parse(event.data));
-  draw();
+form.addEventListener("submit", (event) => {
+  event.preventDefault();
+  find();
 });
-source.addEventListener("now", (event) => {
-  const { sample, sections } = JSON.parse(event.data);
-  if (sample !== undefined) rows.push(sample);
-  if (rows.length > 300) rows.shift();
-  patch(sections);
-  for (const { figure, plot } of plots) plot.setData(table(figure));
-  say();
-  tell("live");
+form.addEventListener("input", () => {
+  clearTimeout(typing);
+  typing = setTimeout(find, 400);
 });
-source.addEventListener("error", () => tell("not connected, trying again"));
 
-new ResizeObserver(() => {
-  for (const { plot, place } of plots) plot.setSize({ width: place.clientWidth, height: 110 });
-}).observe(document.body);
-matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+chosen.addEventListener("change", () => {
+  const query = new URLSearchParams(location.search);
+  if (chosen.value === "300") query.delete("window");
+  else query.set("window", chosen.value);
+  plots.show(Number(chosen.value));
+  history.pushState(null, "", `?${query.toString()}`);
+  connect();
+});
+
+document.addEventListener("visibilitychange", () => {
+  clearTimeout(unseen);
+  if (document.hidden) unseen = setTimeout(() => source.close(), UNSEEN_MS);
+  else if (source.readyState === EventSource.CLOSED) connect();
+});
+
+new ResizeObserver(() => plots.resize()).observe(document.querySelector("#plots"));
+for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)"])
+  matchMedia(query).addEventListener("change", () => plots.draw());

@@ -120,6 +120,17 @@ export class ClientModes {
     return new Map(modes.map(([domain, { grants, questions }]) => [domain, { grants: grants.size, questions }]));
   }
 
+  /** Each domain's entities, with what users have delegated to them. */
+  *managers(): Iterable<{
+    readonly domain: string;
+    readonly entity: string;
+    readonly users: number;
+    readonly grants: number;
+  }> {
+    for (const [domain, mode] of this.#modes)
+      for (const [entity, counts] of mode.grants.managers()) yield { domain, entity, ...counts };
+  }
+
   /** Puts a question to the sessions of a user; the others get it when they become available. */
   ask(domain: Domain, question: GrantQuestion): void {
     // Until then each message of the user is looked through.
