@@ -324,7 +324,7 @@ export class StreamProxy {
     return {
       close: (connection) => {
         const link = this.#links.find(connection);
-        link?.shutdown({ condition: "system-shutdown" });
+        link?.shutdown({ condition: "system-shutdown", mayResume: true });
         return link !== undefined;
       },
       drain: () => {

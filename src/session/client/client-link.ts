@@ -348,7 +348,10 @@ export class ClientLink implements LinkMachine, LinkStats {
     if (this.#carrier === "websocket" && uri !== undefined) this.#teardown.move(writeSeeOtherUri(uri), header);
     else if (this.#carrier === "tcp" && host !== undefined)
       this.#teardown.leave("see-other-host", "shutdown", { header, text: host });
-    else this.#teardown.leave("system-shutdown", "shutdown", { header });
+    else {
+      const mayResume = farewell?.condition === "system-shutdown" && farewell.mayResume === true;
+      this.#teardown.leave("system-shutdown", "shutdown", { header, mayResume });
+    }
   }
 
   #serverUnreachable(): void {

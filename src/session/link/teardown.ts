@@ -101,15 +101,19 @@ export class Teardown {
 
   /**
    * Ends the link with a stream error towards the near leg and silence towards the server, which keeps the session. So do
-   * we, unless we are going as well. `text`: what the condition contains.
+   * we, unless we are going as well (`mayResume`). `text`: what the condition contains.
    */
   leave(
     condition: StreamErrorCondition,
     reason: CloseReason,
-    { header, text }: { readonly header?: Buffer; readonly text?: string } = {},
+    {
+      header,
+      text,
+      mayResume = reason !== "shutdown",
+    }: { readonly header?: Buffer; readonly text?: string; readonly mayResume?: boolean } = {},
   ): void {
     if (this.#ended) return;
-    this.#beforeEnd(reason !== "shutdown");
+    this.#beforeEnd(mayResume);
     this.#sendError(this.#near, condition, { header, text });
     this.end(reason);
   }
