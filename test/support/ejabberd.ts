@@ -4,6 +4,8 @@ import { findProgram, freePort, Peer, temporaryFolder } from "./peer.js";
 
 export interface EjabberdOptions {
   readonly domain?: string;
+  /** Further ones, with the same users. */
+  readonly furtherDomains?: readonly string[];
   readonly users?: Readonly<Record<string, string>>;
   readonly components?: Readonly<Record<string, string>>;
   /** Modules besides the usual ones, with their options. */
@@ -41,7 +43,7 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
   // YAML holds JSON.
   const settings = {
     loglevel: "info",
-    hosts: [domain],
+    hosts: [domain, ...(options.furtherDomains ?? [])],
     listen: [
       { port: c2sPort, ip: "127.0.0.1", module: "ejabberd_c2s", max_stanza_size: 262_144, access: "c2s", ...proxy },
       ...(Object.keys(components).length === 0 ? [] : [service]),
@@ -62,7 +64,8 @@ export async function startEjabberd(options: EjabberdOptions = {}): Promise<Ejab
   };
   writeFileSync(config, JSON.stringify(settings));
   const users = options.users ?? { juliet: "r0m30", romeo: "jul13t" };
-  const peer = await runEjabberd({ folder, config, domain, users, c2sPort });
+  const { furtherDomains = [] } = options;
+  const peer = await runEjabberd({ folder, config, domain, furtherDomains, users, c2sPort });
   return { peer, c2sPort, componentPort, stop: () => peer.stop() };
 }
 
@@ -71,19 +74,31 @@ export interface EjabberdRun {
   readonly folder: string;
   readonly config: string;
   readonly domain: string;
+  readonly furtherDomains?: readonly string[];
   readonly users: Readonly<Record<string, string>>;
   /** On 127.0.0.1. */
   readonly c2sPort: number;
 }
 
 /** Starts ejabberd with a configuration file; `folder` goes with it. */
-export async function runEjabberd({ folder, config, domain, users, c2sPort }: EjabberdRun): Promise<Peer> {
+export async function runEjabberd(run: EjabberdRun): Promise<Peer> {
+  const { folder, config, users, c2sPort } = run;
+  const domains = [run.domain, ...(run.furtherDomains ?? [])];
   const spool = join(folder, "spool");
   mkdirSync(spool);
   return Peer.start({
     name: "ejabberd",
     command: findProgram("erl") ?? "erl",
-    args: ["-noinput", "-mnesia", "dir", JSON.stringify(spool), "-s", "ejabberd", "-eval", registration(domain, users)],
+    args: [
+      "-noinput",
+      "-mnesia",
+      "dir",
+      JSON.stringify(spool),
+      "-s",
+      "ejabberd",
+      "-eval",
+      registration(domains, users),
+    ],
     env: {
       HOME: folder,
       EJABBERD_CONFIG_PATH: config,
@@ -97,9 +112,11 @@ export async function runEjabberd({ folder, config, domain, users, c2sPort }: Ej
   });
 }
 
-function registration(domain: string, users: Readonly<Record<string, string>>): string {
-  const calls = Object.entries(users).map(
-    ([user, password]) => `ok = ejabberd_auth:try_register(<<"${user}">>, <<"${domain}">>, <<"${password}">>)`,
+function registration(domains: readonly string[], users: Readonly<Record<string, string>>): string {
+  const calls = domains.flatMap((domain) =>
+    Object.entries(users).map(
+      ([user, password]) => `ok = ejabberd_auth:try_register(<<"${user}">>, <<"${domain}">>, <<"${password}">>)`,
+    ),
   );
   return `${[...calls, `io:format("accounts-are-there~n")`].join(", ")}.`;
 }

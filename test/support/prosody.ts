@@ -35,8 +35,16 @@ export interface ProsodyOptions {
   readonly upload?: string;
   /** Another client port, in clear, that expects to be told the client's address (PROXY protocol). */
   readonly expectsProxyHeader?: boolean;
+  /** Where it keeps what it has and listens, which outlives it, so that it can be started there again. */
+  readonly place?: ProsodyPlace;
   /** How long a lost stream can be resumed; ten minutes when absent. */
   readonly hibernationSeconds?: number;
+}
+
+export interface ProsodyPlace {
+  readonly folder: string;
+  readonly c2sPort: number;
+  readonly componentPort: number;
 }
 
 export interface Prosody {
@@ -63,10 +71,11 @@ const modules =
 
 /** Starts Debian's Prosody on free ports, everything it keeps in a folder of its own. */
 export async function startProsody(options: ProsodyOptions = {}): Promise<Prosody> {
-  const folder = temporaryFolder("prosody");
+  const { place } = options;
+  const folder = place?.folder ?? temporaryFolder("prosody");
   const domains = options.domains ?? ["capulet.lit"];
-  const c2sPort = await freePort();
-  const componentPort = await freePort();
+  const c2sPort = place?.c2sPort ?? (await freePort());
+  const componentPort = place?.componentPort ?? (await freePort());
   const directTlsPort = options.certificate === undefined ? 0 : await freePort();
   const toldPort = options.expectsProxyHeader === true ? await freePort() : 0;
   for (const domain of domains) writeAccounts(folder, domain, options.users ?? { juliet: "r0m30", romeo: "jul13t" });
@@ -77,7 +86,7 @@ export async function startProsody(options: ProsodyOptions = {}): Promise<Prosod
     name: "Prosody",
     command: findProgram("prosody") ?? "prosody",
     args: ["--config", config],
-    folder,
+    ...(place === undefined ? { folder } : {}),
     isReady: (log) =>
       log.includes("Activated service 'c2s' on [") &&
       (options.components === undefined || log.includes("Activated service 'component' on [")),
@@ -145,6 +154,16 @@ function delegationTable(delegations: Readonly<Record<string, ProsodyDelegation>
     return `[${lua(namespace)}] = { jid = ${lua(jid)}${filter} }`;
   });
   return `{ ${rows.join("; ")} }`;
+}
+
+/** Makes accounts of a domain contacts of each other (RFC 6121 §3), as Prosody's "internal" storage keeps them. */
+export function writeContacts(folder: string, domain: string, pairs: readonly (readonly [string, string])[]): void {
+  const rosters = join(folder, encodeName(domain), "roster");
+  mkdirSync(rosters, { recursive: true });
+  for (const [one, other] of pairs.flatMap(([a, b]) => [[a, b] as const, [b, a] as const])) {
+    const item = `[${lua(`${other}@${domain}`)}] = { ["subscription"] = "both"; ["groups"] = {}; }`;
+    writeFileSync(join(rosters, `${encodeName(one)}.dat`), `return { ${item}; [false] = { ["version"] = 1 }; };\n`);
+  }
 }
 
 /** Writes accounts as Prosody's "internal" storage keeps them: one file each, its name percent-encoded. */

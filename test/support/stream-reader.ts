@@ -7,13 +7,14 @@ export interface Received {
   readonly element: Element;
 }
 
-/**
- * Reads one direction of a stream with a parser that the proxy does not use, and keeps the exact text of each element.
- * Made for tests: it holds the whole text.
- */
+/** Reads one direction of a stream with a parser that the proxy does not use, and keeps the exact text of each element. */
 export class StreamReader {
   readonly #parser = new SaxesParser();
+  /** What was read behind the last complete element, and where in the stream that begins. */
   #text = "";
+  #textStart = 0;
+  /** Where the last complete element, or the stream's header, ends. */
+  #done = 0;
   #root: Element | undefined;
   #open: Element | undefined;
   #start = 0;
@@ -49,6 +50,8 @@ export class StreamReader {
     this.#text += text;
     this.#elements = [];
     this.#parser.write(text);
+    this.#text = this.#text.slice(this.#done - this.#textStart);
+    this.#textStart = this.#done;
     return this.#elements;
   }
 
@@ -56,12 +59,13 @@ export class StreamReader {
     const element = new Element(name, attributes);
     if (this.#root === undefined) {
       this.#root = element;
+      this.#done = this.#parser.position;
       return;
     }
     if (this.#open === undefined) {
       // The parent gives the namespaces in scope; as a child of it the element would never be freed.
       element.parent = this.#root;
-      this.#start = this.#text.lastIndexOf("<", this.#parser.position - 1);
+      this.#start = this.#text.lastIndexOf("<", this.#parser.position - this.#textStart - 1);
     } else {
       this.#open.cnode(element);
     }
@@ -75,7 +79,8 @@ export class StreamReader {
       return;
     }
     if (element.parent === this.#root) {
-      this.#elements.push({ raw: this.#text.slice(this.#start, this.#parser.position), element });
+      this.#elements.push({ raw: this.#text.slice(this.#start, this.#parser.position - this.#textStart), element });
+      this.#done = this.#parser.position;
       this.#open = undefined;
     } else {
       this.#open = element.parent ?? undefined;

@@ -1,4 +1,5 @@
 import { connect as connectTcp, type Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { StringDecoder } from "node:string_decoder";
 import { connect as connectTls, TLSSocket } from "node:tls";
 import type { Element } from "ltx";
@@ -30,10 +31,12 @@ export class XmppStream {
   domain = "capulet.lit";
   /** Is shown each element first, and may take it by returning true. */
   intercept: ((received: Received) => boolean) | undefined;
+  /** Is called when the connection is over. */
+  whenOver: (() => void) | undefined;
   readonly #name: string;
   /** The connection itself, below TLS. */
   readonly #tcp: Socket;
-  #socket: Socket;
+  #socket: Duplex;
   #decoder = new StringDecoder("utf8");
   #reader = new StreamReader();
   #received = "";
@@ -42,7 +45,7 @@ export class XmppStream {
   #fault: Error | undefined;
   readonly #waiting = new Set<() => void>();
 
-  private constructor(name: string, tcp: Socket, socket = tcp) {
+  private constructor(name: string, tcp: Socket, socket: Duplex = tcp) {
     this.#name = name;
     this.#tcp = tcp;
     this.#socket = socket;
@@ -60,6 +63,11 @@ export class XmppStream {
     const socket = tls === undefined ? tcp : secured(tcp, tls);
     await connected(socket, tls === undefined ? "connect" : "secureConnect");
     return new XmppStream(name, tcp, socket);
+  }
+
+  /** A stream over whatever carries its bytes above `tcp`. */
+  static over(tcp: Socket, carrier: Duplex, name: string): XmppStream {
+    return new XmppStream(name, tcp, carrier);
   }
 
   /** Takes over a connection that a test's server has accepted. */
@@ -81,6 +89,11 @@ export class XmppStream {
     return this.#unread;
   }
 
+  /** Why what came could not be read. */
+  get fault(): Error | undefined {
+    return this.#fault;
+  }
+
   get hasEnded(): boolean {
     return this.#reader.hasEnded;
   }
@@ -100,7 +113,7 @@ export class XmppStream {
 
   /** Sends and waits until the kernel has taken it, so that the next piece is likely a chunk of its own. */
   async sendPieces(pieces: readonly (string | Buffer)[]): Promise<void> {
-    this.#socket.setNoDelay(true);
+    this.#tcp.setNoDelay(true);
     for (const piece of pieces) {
       await new Promise<void>((resolve) => {
         this.#socket.write(piece, () => {
@@ -198,7 +211,7 @@ export class XmppStream {
   /** Turns the connection to TLS. */
   async secure(tls: TlsOptions): Promise<void> {
     this.#socket.removeAllListeners("data");
-    const socket = secured(this.#socket, tls);
+    const socket = secured(this.#tcp, tls);
     await connected(socket, "secureConnect");
     this.#socket = socket;
     this.#decoder = new StringDecoder("utf8");
@@ -268,8 +281,10 @@ export class XmppStream {
   }
 
   #over(ending: Ending): void {
+    const isFirst = this.#ending === undefined;
     this.#ending ??= ending;
     this.#wake();
+    if (isFirst) this.whenOver?.();
   }
 
   #wake(): void {
