@@ -2,6 +2,7 @@ import { connect } from "node:net";
 import { networkInterfaces } from "node:os";
 import type { Config, DomainConfig } from "../config/index.js";
 import type { Finding } from "./finding.js";
+import { tryPort, type PortTrial } from "./port-trial.js";
 
 /** Where XMPP servers listen for clients and components when nobody says otherwise. */
 const doors: ReadonlyMap<number, string> = new Map([
@@ -26,6 +27,8 @@ const maxAddresses = 8;
 export async function askOutside(
   config: Config,
   addresses: readonly string[] = addressesOfThisMachine(),
+  trial: (host: string, port: number) => Promise<PortTrial> = tryPort,
+  usual: ReadonlyMap<number, string> = doors,
 ): Promise<readonly Finding[]> {
   const own = new Set(config.listen.map(({ port }) => port));
   const findings: Finding[] = [];
@@ -41,16 +44,27 @@ export async function askOutside(
       findings.push(elsewhere(domain));
       continue;
     }
-    const ports = new Map(doors);
+    const ports = new Map(usual);
     if (component !== undefined && loopback.test(component.host)) ports.set(component.port, "components");
     ports.set(c2s.port, "clients");
     for (const [port, who] of ports) {
       if (own.has(port)) continue;
       const open = await openOn(port);
-      if (open.length > 0) findings.push(describeOpen(domain, port, who, open));
+      const [first] = open;
+      if (first === undefined) continue;
+      const isServers = port === c2s.port || port === component?.port;
+      if (!isServers && isCaesuras(config, await trial(first, port))) continue;
+      findings.push(describeOpen(domain, port, who, open));
     }
   }
   return findings;
+}
+
+/** A listener with `socket` does not say its port: systemd holds it, and a running Caesura besides. */
+function isCaesuras(config: Config, trial: PortTrial): boolean {
+  if (trial.kind !== "in-use" || trial.owner === undefined) return false;
+  const hasSockets = config.listen.some(({ socket }) => socket !== undefined);
+  return trial.owner.isCaesura || (trial.owner.name === "systemd" && hasSockets);
 }
 
 function describeOpen(domain: DomainConfig, port: number, who: string, open: readonly string[]): Finding {

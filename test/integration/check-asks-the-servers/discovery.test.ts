@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { askDiscovery } from "../../../src/cli/ask-discovery.js";
 import type { AskOptions } from "../../../src/cli/ask-discovery.js";
 import { askOutside } from "../../../src/cli/ask-outside.js";
+import type { PortTrial } from "../../../src/cli/port-trial.js";
 import type { Config } from "../../../src/config/index.js";
 import { parseJid } from "../../../src/xmpp/index.js";
 import { caesura } from "../../cli/recorder.js";
@@ -222,6 +223,27 @@ describe("something else on the server's ports", () => {
       { severity: "warning", port: "c2s", hint: expect.stringContaining(`c2s_interfaces = { "127.0.0.1" }`) },
     ]);
     expect(ofServer[0]?.message).toContain(`port ${String(wide)} (clients) is open on 127.0.0.2`);
+  });
+
+  test("is not taken for a way past Caesura where Caesura, or systemd for it, has the port", async () => {
+    const doorPort = await freePort();
+    const listening = createServer();
+    await new Promise<void>((resolve) => listening.listen({ host: "127.0.0.2", port: doorPort }, resolve));
+    const config = configFor({ c2sPort: 1, componentPort: 2 });
+    const held = (name: string, isCaesura: boolean) => (): Promise<PortTrial> =>
+      Promise.resolve({ kind: "in-use", owner: { pid: 1, name, isCaesura } });
+    const doors = new Map([[doorPort, "clients"]]);
+    const warnings = async (trial: () => Promise<PortTrial>, from = config): Promise<number> =>
+      (await askOutside(from, ["127.0.0.2"], trial, doors)).length;
+    const behindSystemd: Config = {
+      ...config,
+      listen: [{ kind: "c2s", socket: "c2s", tls: "starttls", proxyProtocol: undefined }],
+    };
+    expect(await warnings(held("lua5.4", false))).toBe(1);
+    expect(await warnings(held("Caesura", true))).toBe(0);
+    expect(await warnings(held("systemd", false))).toBe(1);
+    expect(await warnings(held("systemd", false), behindSystemd)).toBe(0);
+    listening.close();
   });
 
   test("on another machine cannot be seen from outside, which is said", async () => {
