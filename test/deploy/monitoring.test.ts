@@ -80,6 +80,61 @@ describe("the dashboard for Grafana", () => {
     }
   });
 
+  test("shows every family that docs/metrics.md describes", () => {
+    const shown = new Set(dashboardExpressions().flatMap(({ text }) => [...familiesIn(text)]));
+    expect([...documented].filter((name) => !shown.has(name ?? ""))).toEqual([]);
+  });
+
+  test("has what Grafana needs to load it: an id and a schema version, known kinds of panels, letters for queries", () => {
+    expect(textAt(dashboard, "uid")).toBe("caesura");
+    expect(at(dashboard, "schemaVersion")).toBeGreaterThanOrEqual(36);
+    expect(at(dashboard, "id") ?? null).toBeNull();
+    for (const panel of panels) {
+      const title = textAt(panel, "title");
+      expect(["row", "stat", "timeseries", "table"], title).toContain(textAt(panel, "type"));
+      const letters = entriesOf(at(panel, "targets")).map((target) => textAt(target, "refId"));
+      expect(letters, title).toEqual(letters.map((_, nth) => String.fromCodePoint(65 + nth)));
+      if (textAt(panel, "type") === "row") expect(at(panel, "gridPos", "w"), title).toBe(24);
+      else if (textAt(panel, "type") !== "table")
+        expect(textAt(panel, "fieldConfig", "defaults", "unit"), title).not.toBe("");
+    }
+  });
+
+  test("knows every variable that it names, and each is asked for where its label is", () => {
+    const expressions = dashboardExpressions();
+    const known = new Set(entriesOf(at(dashboard, "templating", "list")).map((variable) => textAt(variable, "name")));
+    expect([...known]).toEqual(["datasource", "job", "instance", "domain", "rule", "entity", "listener", "runbooks"]);
+    for (const { where, text } of expressions) {
+      for (const [, name = ""] of text.replaceAll("$__rate_interval", "").matchAll(/\$\{?([a-z_]+)/g))
+        expect(known, `${where} names ${name}`).toContain(name);
+    }
+    for (const [, family = "", labels = ""] of metrics.matchAll(/^\| `(caesura_[a-z_0-9]+)` +\| \w+ +\| ([^|]*)\|/gm))
+      for (const { where, text } of expressions)
+        for (const [, selector = ""] of text.matchAll(
+          new RegExp(`\\b${family}(?:_bucket|_sum|_count)?\\{([^}]*)\\}`, "g"),
+        ))
+          for (const label of ["domain", "rule", "entity", "listener"])
+            if (labels.includes(`\`${label}\``) && !where.startsWith("variable "))
+              expect(selector, `${where} does not look at ${label}`).toContain(`${label}=~"$${label}"`);
+  });
+
+  test("leads from a panel to the runbooks of its alerts, and to that of every alert of what it shows", () => {
+    const linked = panels.flatMap((panel) => entriesOf(at(panel, "links")).map((link) => textAt(link, "url")));
+    const runbookOf = ({ name }: { readonly name: string }): string => `\${runbooks}#${name.toLowerCase()}`;
+    for (const link of linked) expect(alerts().map(runbookOf)).toContain(link);
+    // What is no panel's matter: whether Prometheus sees anything at all.
+    const elsewhere = new Set(["CaesuraAbsent"]);
+    for (const alert of alerts()) if (!elsewhere.has(alert.name)) expect(linked).toContain(runbookOf(alert));
+  });
+
+  test("marks starts, reloads and drains in every plot", () => {
+    expect(entriesOf(at(dashboard, "annotations", "list")).map((one) => textAt(one, "name"))).toEqual([
+      "Starts",
+      "Reloads",
+      "Drains",
+    ]);
+  });
+
   test("asks the data source that is chosen, and explains every panel", () => {
     const ids = panels.map((panel) => at(panel, "id"));
     expect(new Set(ids).size).toBe(ids.length);

@@ -95,7 +95,9 @@ export function dashboardExpressions(): readonly Expression[] {
 
 /** What Grafana makes of an expression when every variable is at "All". */
 export function filledIn(expression: string): string {
-  return expression.replaceAll("$__rate_interval", "1m").replaceAll(/\$(job|instance|domain|entity)\b/g, ".*");
+  return expression
+    .replaceAll("$__rate_interval", "1m")
+    .replaceAll(/\$(job|instance|domain|rule|entity|listener)\b/g, ".*");
 }
 
 /** The metric families that an expression names, without what a histogram adds. */

@@ -11,7 +11,7 @@ import {
   rulesTestFile,
 } from "../../support/dashboard.js";
 import { withDeadline } from "../../support/deadline.js";
-import { cannotRun } from "../../support/peer.js";
+import { cannotRun, temporaryFolder } from "../../support/peer.js";
 import { Prometheus } from "../../support/prometheus.js";
 import { entityJid, Scene, verseIq, verseNs } from "../../support/scene.js";
 
@@ -41,7 +41,11 @@ describe.skipIf(cannotRun("prosody", "prometheus", "openssl"))("a real Prometheu
   let prometheus: Prometheus;
 
   beforeAll(async () => {
-    scene = await Scene.withProsody({ delegations: { [verseNs]: { jid: entityJid, timeout: "200ms" } } });
+    scene = await Scene.withProsody({
+      delegations: { [verseNs]: { jid: entityJid, timeout: "200ms" } },
+      domain: { clientMode: { namespaces: ["urn:example:sonnet"], entities: [entityJid] } },
+      more: { store: { path: join(temporaryFolder("store"), "grants") } },
+    });
     prometheus = await Prometheus.start(scene.caesura.ports.admin, rulesFile);
     await prometheus.until('up{job="caesura"} == 1');
     const entity = await scene.entity();
@@ -87,7 +91,11 @@ describe.skipIf(cannotRun("prosody", "prometheus", "openssl"))("a real Prometheu
     "Host metadata: {{listener}} {{outcome}}",
     "Log and reloads: dropped: {{reason}}",
     "annotation Starts",
+    "Replies that waited: {{entity}} {{outcome}}",
+    "What users decided: {{domain}} {{step}}",
+    "Grants refused: {{domain}} {{code}}",
     "annotation Reloads",
+    "annotation Drains",
   ]);
 
   test.each(dashboardExpressions())("draws $where", async ({ where, text }) => {
