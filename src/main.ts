@@ -17,6 +17,7 @@ import { Links, RelayMetrics, Turns, type CountingMachine, type DrainProgress } 
 import { Hub, openClientLink, openComponentLink, type Performer } from "./session/index.js";
 import { Grants } from "./main/grants.js";
 import { Administration } from "./main/administration.js";
+import { handOverSessions, takeOverSessions } from "./main/handover.js";
 import { logHubEvent } from "./main/hub-log.js";
 import { Observatory } from "./main/observatory.js";
 import { ReloadCounts } from "./main/reload-counts.js";
@@ -251,6 +252,8 @@ export class StreamProxy {
         if (!isReload) {
           this.#certificates.use(certificates);
           this.#hub.configure(domains);
+          const { handoverFile } = config.streamManagement;
+          if (handoverFile !== undefined) takeOverSessions(this.#hub, handoverFile, this.#log);
         }
         await this.#listeners.configure(config.listen);
       } catch (error) {
@@ -286,6 +289,8 @@ export class StreamProxy {
     const arrived = this.#arrivals.settled(Math.min(arrivalMs, timeouts.shutdownMs / 4));
     const { forced } = await this.#links.drain({ ...drain, deadlineMs: timeouts.shutdownMs }, arrived);
     if (forced > 0) this.#log.warn({ event: "forced", connections: forced }, "the shutdown deadline passed");
+    const { handoverFile } = this.#config.streamManagement;
+    if (handoverFile !== undefined) handOverSessions(this.#hub, handoverFile, this.#log);
     this.#world.close();
     await this.#grants.close();
     await this.#administration.close();
@@ -324,7 +329,7 @@ export class StreamProxy {
     return {
       close: (connection) => {
         const link = this.#links.find(connection);
-        link?.shutdown({ condition: "system-shutdown", mayResume: true });
+        link?.shutdown({ condition: "system-shutdown" });
         return link !== undefined;
       },
       drain: () => {

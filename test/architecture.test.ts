@@ -56,7 +56,7 @@ const table: Readonly<Record<string, Folder>> = {
   relay: { rank: 4, folders: [...pureOnes, ...shared], types: ["cluster"], node: ["node:*"], packages: ["pino"] },
   listen: { rank: 4, folders: [...pureOnes, ...shared, "relay"], node: ["node:*"], packages: ["pino", "ws"] },
   cluster: { rank: 4, folders: [...pureOnes, ...shared], node: ["node:*"], packages: ["pino"] },
-  store: { rank: 4, folders: pureOnes, node: ["node:*"], packages: ["classic-level"] },
+  store: { rank: 4, folders: pureOnes, node: ["node:*"], packages: ["classic-level", "zod"] },
   admin: { rank: 4, folders: [...pureOnes, ...shared], node: ["node:*"], packages: ["pino", "prom-client"] },
 };
 

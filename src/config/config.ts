@@ -222,6 +222,8 @@ export interface StreamManagementConfig {
   /** How long a lost stream can be resumed when the server does not say, and how much longer it is kept here. */
   readonly resumptionMs: number;
   readonly graceMs: number;
+  /** Where streams wait between two processes; absolute. */
+  readonly handoverFile: string | undefined;
 }
 
 /** How the links end when the proxy stops. */

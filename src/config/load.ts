@@ -101,7 +101,7 @@ export function parseConfig(
   const limits = proveLimits(document, fields["limits"]);
   const timeouts = proved(timeoutsSchema, fields["timeouts"] ?? {});
   const drain = proveDrain(document, fields["drain"], timeouts);
-  const streamManagement = proveStreamManagement(document, fields["streamManagement"], limits);
+  const streamManagement = proveStreamManagement(document, fields["streamManagement"], limits, dirname(resolve(file)));
   const log = proved(logSchema, fields["log"] ?? {});
 
   const problems = document.problems;

@@ -83,6 +83,7 @@ export const problemCodes = {
   "secret-lines": "a secret has more than one line.",
   "variable-missing": "an environment variable is not set.",
   "world-readable": "a warning: every user of the machine may read a key or a secret, or look into the store.",
+  "handover-unusable": "a warning: this user cannot make the file in which streams wait during a restart.",
   "store-unusable": "a warning: this user cannot make, or cannot write to, the folder for grants.",
   "world-writable":
     "a warning: every user of the machine may change a key, a secret, a certificate or the file itself.",

@@ -1,8 +1,10 @@
+import { accessSync, constants } from "node:fs";
+import { dirname, resolve } from "node:path";
 import { z } from "zod";
 import type { Config, LimitsConfig } from "./config.js";
 import type { ConfigDocument } from "./document.js";
 import { asRecord, proved } from "./shape.js";
-import { about, count, duration, size } from "./values.js";
+import { about, count, duration, file, size } from "./values.js";
 
 export const streamManagementSchema = z.strictObject({
   ackDelegated: about(z.enum(["accept", "reply"]).default("accept"), {
@@ -46,6 +48,13 @@ export const streamManagementSchema = z.strictObject({
     fallback: "15m",
     example: "10m",
   }),
+  handoverFile: about(file.optional(), {
+    type: "file",
+    about:
+      "Where streams that can be resumed wait while the proxy is restarted; written when it has stopped, taken when it starts, and for its user alone, since it may hold answers to users.",
+    example: "/var/lib/caesura/streams",
+    absent: "streams are not resumed after a restart: clients log in anew",
+  }),
   grace: duration({
     about: "How much longer than the server Caesura keeps a lost stream, so that it is the server that says no.",
     least: "0s",
@@ -55,11 +64,12 @@ export const streamManagementSchema = z.strictObject({
   }),
 });
 
-/** Proves `streamManagement` against the limits that it must have room for. */
+/** Proves `streamManagement` against the limits that it must have room for; paths are relative to `folder`. */
 export function proveStreamManagement(
   document: ConfigDocument,
   raw: unknown,
   limits: LimitsConfig | undefined,
+  folder: string,
 ): Config["streamManagement"] | undefined {
   const written = asRecord(raw) ?? {};
   const values = proved(streamManagementSchema, raw ?? {});
@@ -79,6 +89,14 @@ export function proveStreamManagement(
     const message = `"retained" is smaller than "limits.trustedStanza": one answer could cost a client its stream.`;
     complain("retained", message, `Give it at least ${String(limits.maxTrustedStanzaBytes)}B.`);
   }
+  const handoverFile = values.handoverFile === undefined ? undefined : resolve(folder, values.handoverFile);
+  if (handoverFile !== undefined && !isWritable(dirname(handoverFile))) {
+    document.complain(["streamManagement", "handoverFile"], {
+      severity: "warning",
+      code: "handover-unusable",
+      message: `This user cannot make files in ${JSON.stringify(dirname(handoverFile))}: streams will not be resumed after a restart.`,
+    });
+  }
   return {
     ackDelegated: values.ackDelegated,
     requestAfterCount: values.requestAfter,
@@ -88,5 +106,16 @@ export function proveStreamManagement(
     maxRetainedBytes,
     resumptionMs: values.resumption,
     graceMs: values.grace,
+    handoverFile,
   };
+}
+
+/** Who checks a configuration need not be the user who runs it, so this is worth a warning. */
+function isWritable(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK | constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }

@@ -66,7 +66,7 @@ export function linkLimits(limits: LimitsConfig): LinkLimits {
 }
 
 export function streamManagement(config: StreamManagementConfig): StreamManagementSettings {
-  const { resumptionMs, graceMs, ...options } = config;
+  const { resumptionMs, graceMs, handoverFile: _, ...options } = config;
   return {
     options: { ...options, modulus: DEFAULT_MANAGEMENT_OPTIONS.modulus },
     resumption: { defaultMaxSeconds: resumptionMs / 1000, graceSeconds: graceMs / 1000 },

@@ -32,6 +32,7 @@ export { faultEvent, LINK_FAULTS } from "./link/faults.js";
 export type { LinkFaultCode } from "./link/faults.js";
 export { REQUEST_FAULTS } from "./hub/request-faults.js";
 export type { RequestFaultCode } from "./hub/request-faults.js";
+export { handOver, takeOver, type HandedSession } from "./client/handover.js";
 export { Hub } from "./hub/hub.js";
 export { openClientLink, openComponentLink } from "./links.js";
 export type { LinkStats } from "./link/pump.js";

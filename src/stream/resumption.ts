@@ -105,6 +105,11 @@ export class Resumptions<Owner, Link> implements AttemptRegistry<Owner, Link> {
     return session;
   }
 
+  /** Sessions that wait to be resumed. */
+  *detached(): Iterable<ResumableSession<Owner, Link>> {
+    for (const { session } of this.#entries.values()) if (session.link === undefined) yield session;
+  }
+
   find(domain: string, cid: string): ResumableSession<Owner, Link> | undefined {
     return this.#entries.get(keyOf(domain, cid))?.session;
   }

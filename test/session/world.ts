@@ -55,7 +55,7 @@ export class World {
   readonly events: HubEvent[] = [];
   readonly hub: Hub;
   #now = 1000;
-  #lastId = 0;
+  #lastId: number;
   readonly #timers = new Map<number, number>();
 
   constructor(
@@ -63,7 +63,9 @@ export class World {
     limits: Partial<LinkLimits> = {},
     management: Partial<ManagementOptions & ResumptionOptions> = {},
     grants?: GrantKeeper,
+    lastId = 0,
   ) {
+    this.#lastId = lastId;
     this.hub = new Hub({
       limits: {
         unauthenticated: framerLimits(10_000),

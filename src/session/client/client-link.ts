@@ -344,14 +344,13 @@ export class ClientLink implements LinkMachine, LinkStats {
     const header = this.#ownHeader();
     // RFC 6120 §4.9.3.19: before TLS nobody is sent elsewhere.
     const isSecured = this.#phase !== "plain" && this.#phase !== "securing";
+    // What is not answered by now is answered for good, and not left to a stream that may be resumed elsewhere.
+    this.#stream?.session?.failPending("link-closed");
     const { host, uri } = farewell?.condition === "see-other-host" && isSecured ? farewell : NOWHERE;
     if (this.#carrier === "websocket" && uri !== undefined) this.#teardown.move(writeSeeOtherUri(uri), header);
     else if (this.#carrier === "tcp" && host !== undefined)
       this.#teardown.leave("see-other-host", "shutdown", { header, text: host });
-    else {
-      const mayResume = farewell?.condition === "system-shutdown" && farewell.mayResume === true;
-      this.#teardown.leave("system-shutdown", "shutdown", { header, mayResume });
-    }
+    else this.#teardown.leave("system-shutdown", "shutdown", { header });
   }
 
   #serverUnreachable(): void {

@@ -52,12 +52,13 @@ export class ClientSession implements BoundSession, Requester, AskingParty, Serv
   /** The session is that of a managing entity: its replies are looked for. */
   #entity: Carrier | undefined;
 
-  constructor(hub: Hub, session: { readonly jid: Jid; readonly domain: Domain }, link: SessionLink) {
+  /** `link`: undefined for a session that waits to be resumed. */
+  constructor(hub: Hub, session: { readonly jid: Jid; readonly domain: Domain }, link: SessionLink | undefined) {
     this.#hub = hub;
     this.jid = session.jid;
     this.domain = session.domain;
     this.#outlet = new Outlet(hub, link);
-    this.#connection = link.performer.id;
+    this.#connection = link?.performer.id ?? "";
   }
 
   get connection(): string {
@@ -106,6 +107,10 @@ export class ClientSession implements BoundSession, Requester, AskingParty, Serv
     return this.#outlet.management;
   }
 
+  get managementNamespace(): ManagementNamespace {
+    return this.#outlet.namespace;
+  }
+
   /** Bytes that were sent to the client and have not left this process yet. */
   get queuedBytes(): number {
     return this.#outlet.link?.performer.queuedBytes("client") ?? 0;
@@ -125,6 +130,12 @@ export class ClientSession implements BoundSession, Requester, AskingParty, Serv
   /** The client has enabled stream management. */
   manage(management: StreamManagement, namespace: ManagementNamespace): void {
     this.#outlet.manage(management, namespace);
+  }
+
+  /** The session was available before it came here. */
+  availableAs(priority: number): void {
+    this.#priority = priority;
+    this.#hub.users.presenceOf(this, true);
   }
 
   /** The stream was lost. What was held is not counted yet, so the client sends it again. */

@@ -27,9 +27,14 @@ export class Outlet {
   /** The timer of `StreamManagement.requestDueMs`. */
   #alarm: number | undefined;
 
-  constructor(env: OutletEnvironment, link: SessionLink) {
+  constructor(env: OutletEnvironment, link: SessionLink | undefined) {
     this.#env = env;
     this.link = link;
+  }
+
+  /** The namespace that it was enabled in. */
+  get namespace(): ManagementNamespace {
+    return this.#namespace;
   }
 
   get management(): StreamManagement | undefined {

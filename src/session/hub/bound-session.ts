@@ -41,6 +41,8 @@ export interface BoundSession {
   readonly queuedBytes: number;
   /** How it is doing, for an operator who asks. */
   readonly load: Pick<SessionView, "isConnected" | "pending" | "heldBytes">;
+  /** The same, if anything was asked or is looked at. */
+  readonly questions: Questions | undefined;
   /** What the server is asked in the client's name. */
   readonly server: Questions;
   /** What the client itself is asked. */
@@ -60,6 +62,8 @@ export interface BoundSession {
   /** What it can be resumed with (XEP-0198 §5). */
   resumable: ResumableSession<BoundSession, ResumableStream> | undefined;
   readonly management: StreamManagement | undefined;
+  /** In which its client has enabled stream management. */
+  readonly managementNamespace: ManagementNamespace;
   /** The client has enabled stream management. */
   manage(management: StreamManagement, namespace: ManagementNamespace): void;
   requestAcks(): void;

@@ -22,6 +22,14 @@ interface Expected {
   readonly stream: number | undefined;
 }
 
+/** Of what comes down a stream, that which its peer is not to see. */
+export interface OutstandingQuestion {
+  readonly id: string;
+  /** As in `Expected`. */
+  readonly to?: string | undefined;
+  readonly isRequest: boolean;
+}
+
 /** What asking takes. */
 export interface AskingEnvironment {
   readonly alarms: Alarms;
@@ -163,6 +171,19 @@ export class Questions {
     if (expected.length === 0) this.#expected.delete(attributes.get("id") ?? "");
     const answer = parseElement(bytes, start, end, scope);
     return found.judge(answer) ? answer : undefined;
+  }
+
+  /** What may still come this way and is nobody's business: answers to questions of ours, and requests of ours. */
+  get outstanding(): readonly OutstandingQuestion[] {
+    return [...this.#expected].flatMap(([id, expected]) =>
+      expected.flatMap(({ to, isRequest, stream }) => (stream === undefined ? [{ id, to, isRequest }] : [])),
+    );
+  }
+
+  /** What was outstanding in the process before this one: it is swallowed, and waited for by nobody. */
+  overdue({ id, to, isRequest }: OutstandingQuestion): void {
+    this.#expect(id, { to, isRequest, judge: () => true, stream: undefined });
+    this.#missed(id);
   }
 
   /** The stream is over for good. */

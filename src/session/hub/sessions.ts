@@ -1,4 +1,4 @@
-import type { ResumableSession } from "../../stream/index.js";
+import type { ManagementSnapshot, ResumableSession } from "../../stream/index.js";
 import { DEFAULT_RESUMPTION_OPTIONS, Resumptions, StreamManagement } from "../../stream/index.js";
 import type { Alarms } from "./alarms.js";
 import type { BoundSession, ResumableStream } from "./bound-session.js";
@@ -40,6 +40,11 @@ export class Sessions {
     return new StreamManagement(this.#env.streamManagement.options);
   }
 
+  /** The same for a session whose counters come from the process before this one. */
+  restoredManagement(snapshot: ManagementSnapshot): StreamManagement {
+    return StreamManagement.restore(snapshot, this.#env.streamManagement.options);
+  }
+
   get size(): number {
     return this.#byFullKey.size;
   }
@@ -75,6 +80,23 @@ export class Sessions {
     const isDetached = this.resumptions.detach(session, stream, this.#env.now());
     if (isDetached) this.#armExpiry(session.deadlineMs);
     return isDetached;
+  }
+
+  /** A session of the process before this one waits to be resumed, under the id that its client was given. */
+  takenOver(
+    session: BoundSession,
+    description: Pick<
+      ResumableSession<BoundSession, ResumableStream>,
+      "domain" | "serverId" | "maxSeconds" | "management"
+    >,
+    cid: string,
+    ageMs: number,
+  ): void {
+    const { bareKey: account } = session.jid;
+    const whose = { account, fullJid: session.jid.full(), owner: session };
+    session.resumable = this.resumptions.adopt({ ...description, ...whose }, cid, this.#env.now() - ageMs);
+    this.add(session);
+    this.#armExpiry(session.resumable.deadlineMs);
   }
 
   /** A session cannot be kept: too much was put by for it. */

@@ -101,13 +101,12 @@ export interface LinkMachine {
 
 /**
  * What clients are told when the proxy goes: `host`, a domain or an IP address (IPv6 in brackets) with or without a port, to
- * those over TCP; `uri` to those over WebSocket; `system-shutdown` to whom no place is named. `mayResume`: the proxy stays,
- * and so does what the stream can be resumed with; an operator ended this one alone.
+ * those over TCP; `uri` to those over WebSocket; `system-shutdown` to whom no place is named.
  *
  * Source  RFC 6120 §4.9.3.21, §4.9.3.19; RFC 7395 §3.6.1.
  */
 export type Farewell =
-  | { readonly condition: "system-shutdown"; readonly mayResume?: boolean }
+  | { readonly condition: "system-shutdown" }
   | { readonly condition: "see-other-host"; readonly host?: string | undefined; readonly uri?: string | undefined };
 
 export type LegClosed = "end" | "reset" | "refused" | "tls_failed" | "slow_peer";

@@ -101,19 +101,15 @@ export class Teardown {
 
   /**
    * Ends the link with a stream error towards the near leg and silence towards the server, which keeps the session. So do
-   * we, unless we are going as well (`mayResume`). `text`: what the condition contains.
+   * we: if the proxy is going, for the process after it (`handover.ts`). `text`: what the condition contains.
    */
   leave(
     condition: StreamErrorCondition,
     reason: CloseReason,
-    {
-      header,
-      text,
-      mayResume = reason !== "shutdown",
-    }: { readonly header?: Buffer; readonly text?: string; readonly mayResume?: boolean } = {},
+    { header, text }: { readonly header?: Buffer; readonly text?: string } = {},
   ): void {
     if (this.#ended) return;
-    this.#beforeEnd(mayResume);
+    this.#beforeEnd(true);
     this.#sendError(this.#near, condition, { header, text });
     this.end(reason);
   }
@@ -121,7 +117,7 @@ export class Teardown {
   /** As `leave` when the proxy goes, of a transport that has an element of its own for that instead of an error. */
   move(element: Buffer, header: Buffer): void {
     if (this.#ended) return;
-    this.#beforeEnd(false);
+    this.#beforeEnd(true);
     if (this.#isOpened(this.#near, header)) {
       this.#performer.send(this.#near, element);
       this.sendEnd(this.#near);
