@@ -112,6 +112,19 @@ test("a component stays for an answer that it owes, and for no longer than that 
   expect(juliet.take("client")).toContain("<service-unavailable ");
 });
 
+test("a component that owes answers at the end is given up once, though whoever waits is answered then", () => {
+  const world = new World([domain([rule(NAMESPACE)])]);
+  const entity = world.entity();
+  const juliet = world.boundClient();
+  juliet.client(SET);
+  entity.forget();
+  entity.machine.shutdown(elsewhere);
+  entity.machine.timerExpired("drain");
+  expect(entity.take("component").match(/<system-shutdown /g)).toHaveLength(1);
+  expect(entity.events.filter(({ kind }) => kind === "ended")).toHaveLength(1);
+  expect(juliet.take("client")).toContain("<service-unavailable ");
+});
+
 test("components, and users who are managing entities, serve others; nobody else does", () => {
   const world = new World([domain([rule(NAMESPACE, { entity: "nurse@capulet.lit" })])]);
   const nurse = world.boundClient("nurse@capulet.lit/chamber");

@@ -176,7 +176,7 @@ export class Delegations {
     const { carrier } = entry;
     this.#forget(request);
     this.#refuse(request, code);
-    carrier?.relieved();
+    this.#relieve(carrier);
   }
 
   /** The requester is gone: nobody is answered, and the reply is swallowed when it comes. */
@@ -184,7 +184,7 @@ export class Delegations {
     const carrier = this.#requests.get(request)?.carrier;
     this.#forget(request);
     if (!this.#remove(request)) return;
-    carrier?.relieved();
+    this.#relieve(carrier);
     const code: RequestFaultCode = "requester-gone";
     this.#report(request, REQUEST_FAULTS[code].outcome, code);
     this.#observe(request, REQUEST_FAULTS[code].outcome, code);
@@ -209,6 +209,11 @@ export class Delegations {
       code,
       seconds: 0,
     });
+  }
+
+  /** One that is gone has nothing to wait for. */
+  #relieve(carrier: Carrier | undefined): void {
+    if (carrier !== undefined && this.#entities.has(carrier)) carrier.relieved();
   }
 
   /** A reply that still comes is swallowed. */

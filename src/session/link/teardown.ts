@@ -35,6 +35,7 @@ export class Teardown {
   };
   /** Called once, before the legs close: whoever waits for this link is told, and whether its session may go on. */
   readonly #beforeEnd: (mayResume: boolean) => void;
+  #isEnding = false;
   #ended = false;
 
   constructor(performer: Performer, near: "client" | "component", beforeEnd: (mayResume: boolean) => void) {
@@ -90,13 +91,12 @@ export class Teardown {
     reason: CloseReason,
     { header, detail }: { readonly header?: Buffer | undefined; readonly detail?: string | undefined } = {},
   ): void {
-    if (this.#ended) return;
-    this.#beforeEnd(false);
+    if (!this.#begins(false)) return;
     this.#sendError(leg, condition, { header, detail });
     const opposite = leg === "server" ? this.#near : "server";
     if (opposite === "server") this.sendEnd("server");
     else this.#sendError(opposite, "internal-server-error");
-    this.end(reason);
+    this.#close(reason);
   }
 
   /**
@@ -108,27 +108,35 @@ export class Teardown {
     reason: CloseReason,
     { header, text }: { readonly header?: Buffer; readonly text?: string } = {},
   ): void {
-    if (this.#ended) return;
-    this.#beforeEnd(true);
+    if (!this.#begins(true)) return;
     this.#sendError(this.#near, condition, { header, text });
-    this.end(reason);
+    this.#close(reason);
   }
 
   /** As `leave` when the proxy goes, of a transport that has an element of its own for that instead of an error. */
   move(element: Buffer, header: Buffer): void {
-    if (this.#ended) return;
-    this.#beforeEnd(true);
+    if (!this.#begins(true)) return;
     if (this.#isOpened(this.#near, header)) {
       this.#performer.send(this.#near, element);
       this.sendEnd(this.#near);
     }
-    this.end("shutdown");
+    this.#close("shutdown");
   }
 
   /** Closes both legs behind what is queued, without a word. */
   end(reason: CloseReason): void {
-    if (this.#ended) return;
-    this.#beforeEnd(!this.isClean);
+    if (this.#begins(!this.isClean)) this.#close(reason);
+  }
+
+  /** False: the link is ending, and whoever was told of that wants it to end as well. */
+  #begins(mayResume: boolean): boolean {
+    if (this.#isEnding) return false;
+    this.#isEnding = true;
+    this.#beforeEnd(mayResume);
+    return true;
+  }
+
+  #close(reason: CloseReason): void {
     this.#ended = true;
     this.#performer.clearTimer("drain");
     for (const name of [this.#near, "server"] as const) {
