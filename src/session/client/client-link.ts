@@ -157,6 +157,10 @@ export class ClientLink implements LinkMachine, LinkStats {
     this.#up.discardUnread();
     this.#up.framer.restart();
     this.#phase = "opening";
+    if (this.#farewell !== undefined) {
+      this.#leave();
+      return;
+    }
     this.#performer.setTimer("header");
     this.#up.release();
     this.#afterBytes();
@@ -192,7 +196,8 @@ export class ClientLink implements LinkMachine, LinkStats {
   shutdown(farewell: Farewell): void {
     if (this.#teardown.hasEnded) return;
     this.#farewell = farewell;
-    if (this.#stream?.session?.isBusy === true) this.#performer.setTimer("drain");
+    // In the middle of a TLS handshake nothing can be said.
+    if (this.#phase === "securing" || this.#stream?.session?.isBusy === true) this.#performer.setTimer("drain");
     else this.#leave();
   }
 
