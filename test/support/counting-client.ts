@@ -72,7 +72,7 @@ export class CountingClient {
   }
 
   /** Loses the connection and resumes it on a new one, from which it then sends again what was not acknowledged. */
-  async resume(scene: Scene, user: string): Promise<CountingClient> {
+  async resume(scene: ResumingScene, user: string): Promise<CountingClient> {
     this.stream.drop();
     const next = new CountingClient(
       scene.owning(await authenticate({ port: scene.caesura.ports.clear, user, ca: scene.caesura.ca() })),
@@ -89,6 +89,12 @@ export class CountingClient {
     for (const stanza of this.unacknowledged) if (stanza !== "") next.send(stanza);
     return next;
   }
+}
+
+/** Where a client comes back. */
+export interface ResumingScene {
+  readonly caesura: { readonly ports: { readonly clear: number }; ca(): string };
+  owning(stream: XmppStream): XmppStream;
 }
 
 let settled = 0;

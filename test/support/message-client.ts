@@ -1,7 +1,7 @@
 import { once } from "node:events";
 import { type Element, parse } from "ltx";
 import { WebSocket } from "ws";
-import { withDeadline } from "../../support/deadline.js";
+import { withDeadline } from "./deadline.js";
 
 const framing = "urn:ietf:params:xml:ns:xmpp-framing";
 const sasl = "urn:ietf:params:xml:ns:xmpp-sasl";
@@ -11,6 +11,7 @@ export class MessageClient {
   readonly #socket: WebSocket;
   readonly #unread: Element[] = [];
   #wake: () => void = () => undefined;
+  #isClosed = false;
 
   private constructor(socket: WebSocket) {
     this.#socket = socket;
@@ -23,10 +24,20 @@ export class MessageClient {
     socket.on("error", () => undefined);
   }
 
+  /** Rejects when it is not opened. */
   static async connect(url: string): Promise<MessageClient> {
     const client = new MessageClient(new WebSocket(url, ["xmpp"]));
     await once(client.#socket, "open");
+    client.#socket.on("close", () => {
+      client.#isClosed = true;
+      client.#wake();
+    });
     return client;
+  }
+
+  /** Everything that came and was not taken. */
+  get unread(): string {
+    return this.#unread.join("\n");
   }
 
   send(message: string): void {
@@ -40,6 +51,7 @@ export class MessageClient {
         const at = this.#unread.findIndex(isWanted);
         const [element] = at < 0 ? [] : this.#unread.splice(at, 1);
         if (element !== undefined) return element;
+        if (this.#isClosed) throw new Error(`closed behind ${this.unread}`);
         await new Promise<void>((wake) => (this.#wake = wake));
       }
     };

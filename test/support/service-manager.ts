@@ -24,7 +24,13 @@ export class ManagedCaesura {
   }
 
   static async start(options: CaesuraOptions): Promise<ManagedCaesura> {
-    const ports = { clear: await freePort(), starttls: await freePort(), component: await freePort() };
+    const ports = {
+      clear: await freePort(),
+      starttls: await freePort(),
+      direct: await freePort(),
+      websocket: await freePort(),
+      component: await freePort(),
+    };
     const here = (port: number): readonly HeldAddress[] => [["127.0.0.1", port]];
     const caesura = await Caesura.start({
       ...options,
@@ -32,6 +38,8 @@ export class ManagedCaesura {
         clear: here(ports.clear),
         // Of one name there may be several, e.g. one of each version of IP.
         "c2s-starttls": [["::1", ports.starttls], ...here(ports.starttls)],
+        direct: here(ports.direct),
+        websocket: here(ports.websocket),
         component: here(ports.component),
       }),
       more: { listen, ...options.more },
@@ -59,6 +67,8 @@ export class ManagedCaesura {
 interface Ports {
   readonly clear: number;
   readonly starttls: number;
+  readonly direct: number;
+  readonly websocket: number;
   readonly component: number;
 }
 
@@ -66,6 +76,8 @@ interface Ports {
 export const listen = [
   { kind: "c2s", socket: "clear", tls: "none" },
   { kind: "c2s", socket: "c2s-starttls", tls: "starttls" },
+  { kind: "c2s", socket: "direct", tls: "direct" },
+  { kind: "websocket", socket: "websocket", tls: "none" },
   { kind: "component", socket: "component" },
 ];
 

@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { cannotRun, freePort } from "../../support/peer.js";
 import { Scene, verseIq } from "../../support/scene.js";
 import { conditionOf } from "../../support/xmpp-stream.js";
-import { MessageClient } from "../clients-over-websocket/message-client.js";
+import { MessageClient } from "../../support/message-client.js";
 import { enable, Ground, isGone } from "./ground.js";
 
 const jid = "juliet@capulet.lit/balcony";

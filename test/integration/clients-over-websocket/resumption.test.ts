@@ -2,7 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { cannotRun, freePort } from "../../support/peer.js";
 import { Scene, verseIq, verseNs } from "../../support/scene.js";
 import { askOverWebSocket } from "./ask.js";
-import { MessageClient } from "./message-client.js";
+import { MessageClient } from "../../support/message-client.js";
 
 const sm = "urn:xmpp:sm:3";
 
