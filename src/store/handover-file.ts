@@ -38,7 +38,12 @@ export interface ReadHandover {
  *
  * Errors  throws what the file system says; then no file, or the one before, is there.
  */
-export function writeHandover(path: string, sessions: Iterable<HandedSession>, nowMs: number): WrittenHandover {
+export function writeHandover(
+  path: string,
+  sessions: Iterable<HandedSession>,
+  nowMs: number,
+  mostBytes = MOST_BYTES,
+): WrittenHandover {
   const beside = `${path}.new`;
   const file = openSync(beside, WRITING, 0o600);
   let [written, leftOut, bytes] = [0, 0, 0];
@@ -48,7 +53,7 @@ export function writeHandover(path: string, sessions: Iterable<HandedSession>, n
     for (const session of sessions) {
       const line = `${JSON.stringify(session)}\n`;
       bytes += Buffer.byteLength(line);
-      if (bytes > MOST_BYTES) leftOut++;
+      if (bytes > mostBytes) leftOut++;
       else {
         writeAll(file, Buffer.from(line));
         written++;

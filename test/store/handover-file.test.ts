@@ -74,9 +74,9 @@ describe("sessions between two processes", () => {
   });
 
   test("are left out where there are too many, and the rest is read", () => {
-    const long = { ...session("long").management, heldDown: ["x".repeat(20_000_000)] };
+    const long = { ...session("long").management, heldDown: ["x".repeat(20_000)] };
     const sessions = ["a", "b", "c", "d", "e"].map((name) => session(name, { management: long }));
-    expect(writeHandover(path, sessions, 0)).toEqual({ sessions: 3, leftOut: 2 });
+    expect(writeHandover(path, sessions, 0, 64_000)).toEqual({ sessions: 3, leftOut: 2 });
     expect(takeHandover(path, 0)?.sessions.map(({ serverId }) => serverId)).toEqual(["a", "b", "c"]);
   });
 
