@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { type Element, parse } from "ltx";
-import { WebSocket } from "ws";
+import { WebSocket, type ClientOptions } from "ws";
 import { withDeadline } from "./deadline.js";
 
 const framing = "urn:ietf:params:xml:ns:xmpp-framing";
@@ -25,8 +25,8 @@ export class MessageClient {
   }
 
   /** Rejects when it is not opened. */
-  static async connect(url: string): Promise<MessageClient> {
-    const client = new MessageClient(new WebSocket(url, ["xmpp"]));
+  static async connect(url: string, options: ClientOptions = {}): Promise<MessageClient> {
+    const client = new MessageClient(new WebSocket(url, ["xmpp"], options));
     await once(client.#socket, "open");
     client.#socket.on("close", () => {
       client.#isClosed = true;
