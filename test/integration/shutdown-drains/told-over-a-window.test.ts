@@ -66,6 +66,20 @@ describe.skipIf(cannotRun("prosody", "openssl"))("a drain", () => {
     expect(await entity.stream.streamError()).toBe("system-shutdown");
     expect(await scene.caesura.peer.ended()).toBe(0);
   });
+
+  test("cuts at the deadline clients that never read, and others are told meanwhile as always", async () => {
+    scene = await Scene.withProsody({ more: { timeouts: { shutdown: "2s", drain: "60s" } } });
+    const [juliet, romeo] = [await scene.login("juliet"), await scene.login("romeo")];
+    juliet.freeze();
+    const long = `<message to='${juliet.jid}' type='chat'><body>${"x".repeat(60_000)}</body></message>`;
+    for (let nth = 0; nth < 10; nth++) romeo.send(long);
+    await romeo.settle();
+    scene.caesura.peer.signal("SIGTERM");
+    expect(await romeo.streamError()).toBe("system-shutdown");
+    await romeo.close();
+    expect(await scene.caesura.peer.ended()).toBe(0);
+    expect(lines(scene.caesura.peer.log).find(({ event }) => event === "forced")).toMatchObject({ connections: 1 });
+  });
 });
 
 function lines(log: string): readonly Record<string, unknown>[] {
