@@ -147,6 +147,61 @@ describe("a managing entity that is a user (XEP-0355 §4)", () => {
     expect(juliet.take("client")).toContain('type="result"');
   });
 
+  test("that was away for longer than answers are waited for counts when it is back (XEP-0198 §5)", () => {
+    const world = new World([domain([rule(NAMESPACE, { entity: "nurse@capulet.lit" })])]);
+    const nurse = user(world, "nurse@capulet.lit/chamber");
+    nurse.client(`<enable xmlns='${NS.sm3}' resume='true'/>`);
+    nurse.server(`<enabled xmlns='${NS.sm3}' id='s-id' resume='true'/>`);
+    const cid = / id="([^"]+)"/.exec(nurse.take("client"))?.[1] ?? "";
+    nurse.client("<presence/>");
+    nurse.machine.closed("client", "reset");
+    world.advance(40_000);
+    const juliet = user(world, JULIET);
+    const own = `<iq type='result' id='i' from='juliet@capulet.lit' to='${JULIET}'><query xmlns='${NS.discoInfo}'><feature var='${NAMESPACE}'/></query></iq>`;
+    juliet.server(own);
+    expect(juliet.take("client")).not.toContain("<feature");
+    const again = world.client();
+    again.client(clientHeader()).connected();
+    again.server(SERVER_HEADER + "<stream:features/>");
+    login(again);
+    again.client(`<resume xmlns='${NS.sm3}' previd='${cid}' h='0'/>`);
+    again.forget();
+    again.server(`<resumed xmlns='${NS.sm3}' previd='s-id' h='1'/>`);
+    const asked = [...again.take("client").matchAll(/<iq type="get"[^>]* id="([^"]+)"[^>]*>/g)].map(
+      ([, id = ""]) => id,
+    );
+    expect(asked).toHaveLength(2);
+    for (const id of asked) {
+      again.client(
+        `<iq type='result' id='${id}' from='nurse@capulet.lit' to='capulet.lit'><query xmlns='${NS.discoInfo}'><feature var='${NAMESPACE}#rsm'/></query></iq>`,
+      );
+    }
+    juliet.server(own);
+    expect(juliet.take("client")).toContain(`<feature var="${NAMESPACE}#rsm"`);
+    expect(again.take("server")).not.toContain("rsm");
+  });
+
+  test.each([
+    "",
+    " from='nurse@capulet.lit'",
+    " from='Nurse@Capulet.LIT/chamber'",
+    " from='nurse@capulet.lit/kitchen'",
+  ])("is known by its stream in what it answers, also%s (RFC 6120 §8.1.2.1)", (from) => {
+    const world = new World([domain([rule(NAMESPACE, { entity: "nurse@capulet.lit" })])]);
+    const nurse = user(world, "nurse@capulet.lit/chamber");
+    nurse.client("<presence/>");
+    const asked = [...nurse.take("client").matchAll(/<iq type="get"[^>]* id="([^"]+)"[^>]*>/g)].map(
+      ([, id = ""]) => id,
+    );
+    nurse.forget();
+    for (const id of asked) nurse.client(`<iq type='error' id='${id}'${from} to='capulet.lit'><error/></iq>`);
+    const juliet = user(world, JULIET);
+    juliet.client(SET);
+    nurse.client(reply(nurse.take("client"), from));
+    expect(nurse.take("server")).toBe("");
+    expect(juliet.take("client")).toContain('type="result"');
+  });
+
   test("stays while it owes an answer when Caesura is stopped, and leaves then", () => {
     const world = new World([domain([rule(NAMESPACE, { entity: "nurse@capulet.lit" })])]);
     const nurse = available(user(world, "nurse@capulet.lit/chamber"));

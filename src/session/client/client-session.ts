@@ -209,7 +209,11 @@ export class ClientSession implements BoundSession, Requester, AskingParty, Serv
 
   /** Asks the client itself. */
   get client(): Questions {
-    return (this.#client ??= new Questions(this.#hub, { unnamed: this.jid.full(), send: this.deliver.bind(this) }));
+    return (this.#client ??= new Questions(this.#hub, {
+      unnamed: this.jid.full(),
+      isOneSpeaker: true,
+      send: this.deliver.bind(this),
+    }));
   }
 
   /** The server's stream ends: what is pending is answered now, because nothing can be afterwards. */

@@ -86,10 +86,16 @@ export class Discovery {
     if (node === undefined) return;
     const iq = new Element("iq", { type: "get", from: domain.name, to: carrier.address });
     iq.c("query", { xmlns: NS.discoInfo, node });
-    carrier.questions.ask(iq, ANSWER_MS, (answer) => {
-      // A link that ended says nothing about the entity: what it said before stands until it is back.
-      if (answer !== undefined || !carrier.questions.isOver) answered(answer);
-    });
+    carrier.questions.ask(
+      iq,
+      ANSWER_MS,
+      (answer) => {
+        // A link that ended says nothing about the entity: what it said before stands until it is back.
+        if (answer !== undefined || !carrier.questions.isOver) answered(answer);
+      },
+      // A user whose stream was lost meanwhile is asked, and answers, when it is resumed (XEP-0198 §5).
+      answered,
+    );
   }
 
   #answered(domain: Domain, rule: DelegationRule, scope: NestingScope, answer: Element | undefined): void {

@@ -45,6 +45,8 @@ export interface AskedStream {
    * (RFC 6120 §8.1.2.1, §10.3.3), else whoever the stream leads to.
    */
   readonly unnamed: string;
+  /** Whatever comes back is from whoever the stream leads to, however it names itself (RFC 6120 §8.1.2.1). */
+  readonly isOneSpeaker?: boolean;
   /** Puts a stanza into the stream; its content namespace is that of the stream. */
   send(question: Element): void;
 }
@@ -85,9 +87,14 @@ export class Questions {
    * Asks, and keeps the answer from whoever it would go to.
    *
    * Shape   `question` is an iq, with an unguessable id or with none; `answered` is called once, with the result or error, or with nothing
-   *         when `ms` have passed or the stream is over. A late answer is swallowed.
+   *         when `ms` have passed or the stream is over. A late answer is swallowed; `late` may still look at it.
    */
-  ask(question: Element, ms: number, answered: (answer: Element | undefined) => void): void {
+  ask(
+    question: Element,
+    ms: number,
+    answered: (answer: Element | undefined) => void,
+    late?: (answer: Element) => void,
+  ): void {
     const id = attributesOf(question).id ?? this.#env.newId();
     let isOpen = true;
     const settle = (answer: Element | undefined): void => {
@@ -106,7 +113,8 @@ export class Questions {
       return;
     }
     const judge = (answer: Element): boolean => {
-      settle(answer);
+      if (isOpen) settle(answer);
+      else late?.(answer);
       return true;
     };
     this.#expect(id, { to: attributesOf(question).to, isRequest: false, judge, stream: undefined });
@@ -237,8 +245,8 @@ export class Questions {
   }
 
   #isFrom(to: string | undefined, from: string | undefined): boolean {
-    const { unnamed } = this.#stream;
-    return isSame(from ?? unnamed, to ?? unnamed);
+    const { unnamed, isOneSpeaker = false } = this.#stream;
+    return isOneSpeaker || isSame(from ?? unnamed, to ?? unnamed);
   }
 }
 

@@ -18,7 +18,7 @@ export class UserEntity implements Carrier {
   constructor(env: AskingEnvironment, session: BoundSession, entities: readonly string[]) {
     this.session = session;
     this.entities = entities;
-    this.questions = new Questions(env, { unnamed: this.address, send: this.deliver.bind(this) });
+    this.questions = new Questions(env, { unnamed: this.address, isOneSpeaker: true, send: this.deliver.bind(this) });
   }
 
   get address(): string {
