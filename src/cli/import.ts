@@ -3,10 +3,11 @@ import { resolve } from "node:path";
 import { formatPath, parseConfig } from "../config/index.js";
 import type { Problem } from "../config/index.js";
 import { convert } from "./prosody/convert.js";
-import type { ProxyPlan } from "./prosody/convert.js";
+import { prosodyChanges } from "./prosody/changes.js";
 import { readProsody } from "./prosody/prosody-config.js";
-import type { Note } from "./prosody/prosody-config.js";
-import { renderProxyYaml } from "./prosody/render.js";
+import type { Note, ProxyPlan } from "./proxy-plan.js";
+import { renderProxyYaml } from "./render-proxy.js";
+import type { Origin } from "./render-proxy.js";
 import { formatNotes, sourceText } from "./report.js";
 import { exitCode } from "./terminal.js";
 import type { Terminal } from "./terminal.js";
@@ -25,11 +26,12 @@ export interface ImportOptions {
  */
 export function importProsody(file: string, options: ImportOptions, terminal: Terminal): number {
   const { plan, notes } = convert(readProsody(file));
-  const checked = plan.domains.length === 0 ? undefined : proved(plan, file, options.output ?? "proxy.yaml");
+  const origin: Origin = { file, server: "Prosody", changes: prosodyChanges };
+  const checked = plan.domains.length === 0 ? undefined : proved(plan, origin, options.output ?? "proxy.yaml");
   const all = inOrder([...notes, ...(checked?.notes ?? [])]);
   const isReadable = !all.some(({ severity }) => severity === "error");
   const lost = all.filter(({ severity }) => severity === "warning");
-  const yaml = checked === undefined || !isReadable ? undefined : renderProxyYaml(checked.plan, file, lost);
+  const yaml = checked === undefined || !isReadable ? undefined : renderProxyYaml(checked.plan, origin, lost);
   const failure = yaml === undefined || options.output === undefined ? undefined : write(options.output, yaml);
   const isMade = yaml !== undefined && failure === undefined;
   if (options.json === true) {
@@ -68,7 +70,7 @@ function countOf(domains: ProxyPlan["domains"]): number {
  */
 function proved(
   plan: ProxyPlan,
-  origin: string,
+  origin: Origin,
   output: string,
 ): { readonly plan: ProxyPlan; readonly notes: readonly Note[] } {
   const notes: Note[] = [];
@@ -90,7 +92,7 @@ function proved(
     }));
     if (countOf(domains) === countOf(current.domains)) {
       for (const { message, path } of errors) {
-        const place = { file: origin, line: 1, column: 1 };
+        const place = { file: origin.file, line: 1, column: 1 };
         notes.push({
           severity: "warning",
           ...place,

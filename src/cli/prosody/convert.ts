@@ -1,39 +1,12 @@
 import { existsSync } from "node:fs";
 import { dirname, join, resolve } from "node:path";
 import { parseJid } from "../../xmpp/index.js";
+import { keyBeside, planPorts } from "../proxy-plan.js";
 import { describe, Options } from "./options.js";
-import { planPorts } from "./ports.js";
-import type { PortPlan } from "./ports.js";
-import type { Note, Option, ProsodyConfig, Section } from "./prosody-config.js";
+import { doorsOf } from "./ports.js";
+import type { DelegationPlan, DomainPlan, Note, ProxyPlan } from "../proxy-plan.js";
+import type { Option, ProsodyConfig, Section } from "./prosody-config.js";
 import type { LuaField, LuaValue } from "./lua-reader.js";
-
-/** What is to be written, before it is YAML. */
-export interface ProxyPlan {
-  readonly domains: readonly DomainPlan[];
-  readonly ports: PortPlan;
-  /** Bytes; undefined: Caesura's default. */
-  readonly stanzaBytes: number | undefined;
-}
-
-export interface DomainPlan {
-  readonly name: string;
-  /** Absolute. */
-  readonly cert: string;
-  readonly key: string;
-  /** External components of this server; each may connect. */
-  readonly components: readonly string[];
-  readonly delegations: readonly DelegationPlan[];
-}
-
-export interface DelegationPlan {
-  readonly namespace: string;
-  readonly jid: string;
-  readonly filtering: readonly string[];
-  /** Where it stands in the configuration that was read. */
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-}
 
 /**
  * Makes a plan for Caesura out of a configuration of Prosody.
@@ -72,7 +45,7 @@ class Conversion {
     this.#tellOfComponents(components, hosts);
     this.#tellOfModules(domains);
     const hasComponents = components.length > 0 || domains.some(({ delegations }) => delegations.length > 0);
-    return { domains, ports: planPorts(this.#options, hasComponents), stanzaBytes: this.#stanzaBytes() };
+    return { domains, ports: planPorts(doorsOf(this.#options), hasComponents), stanzaBytes: this.#stanzaBytes() };
   }
 
   #hosts(): readonly Section[] {
@@ -288,12 +261,6 @@ function placeOf({ file, at }: Pick<Option, "file" | "at">): Pick<Note, "file" |
 function fieldOf(table: LuaValue, name: string): LuaValue | undefined {
   if (table.kind !== "table") return undefined;
   return table.fields.findLast(({ key }) => key?.kind === "string" && key.value === name)?.value;
-}
-
-function keyBeside(cert: string): string {
-  return /fullchain[^/]*\.pem$/.test(cert)
-    ? cert.replace(/fullchain([^/]*\.pem)$/, "privkey$1")
-    : `${cert.replace(/\.(crt|pem|cert)$/, "")}.key`;
 }
 
 /** A list of texts, or one text; undefined for anything else. */

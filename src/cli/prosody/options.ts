@@ -1,5 +1,6 @@
 import type { LuaValue } from "./lua-reader.js";
-import type { Note, Option } from "./prosody-config.js";
+import type { Note } from "../proxy-plan.js";
+import type { Option } from "./prosody-config.js";
 
 /** Options of a section, or the global ones, as values of one type; says once where one cannot be known. */
 export class Options {

@@ -2,19 +2,11 @@ import { readdirSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { readTextFile } from "../../config/index.js";
 import { normaliseDomain } from "../../xmpp/index.js";
+import type { Note } from "../proxy-plan.js";
 import { readLua } from "./lua-reader.js";
 import type { LuaStatement, LuaValue } from "./lua-reader.js";
 import { LuaError } from "./lua-tokens.js";
 import type { Place } from "./lua-tokens.js";
-
-/** Something to tell the operator about a place in the configuration that was read. */
-export interface Note extends Place {
-  /** `error`: nothing can be made of the file; `warning`: something is lost; `note`: something is to be known. */
-  readonly severity: "error" | "warning" | "note";
-  readonly file: string;
-  readonly message: string;
-  readonly hint?: string;
-}
 
 export interface Option {
   readonly file: string;

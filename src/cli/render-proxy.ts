@@ -1,20 +1,33 @@
-import type { ProxyPlan } from "./convert.js";
-import type { Note } from "./prosody-config.js";
+import type { Note, ProxyPlan } from "./proxy-plan.js";
 
 const maxLost = 50;
 
-/** Writes a plan as a commented `proxy.yaml`. `origin` is the file that it was made from, `lost` what is not in it. */
-export function renderProxyYaml(
-  { domains, ports, stanzaBytes }: ProxyPlan,
-  origin: string,
-  lost: readonly Note[] = [],
-): string {
+/** Who the plan was made for, for the comments. */
+export interface Origin {
+  /** The file that was read. */
+  readonly file: string;
+  readonly server: "Prosody" | "ejabberd";
+  /** What is to be changed there, line by line. */
+  changes(plan: ProxyPlan): readonly string[];
+}
+
+/** Writes a plan as a commented `proxy.yaml`. `lost` is what is not in it. */
+export function renderProxyYaml(plan: ProxyPlan, origin: Origin, lost: readonly Note[] = []): string {
+  const { domains, ports, stanzaBytes } = plan;
+  const advice = [
+    `Change the configuration of ${origin.server} before Caesura starts:`,
+    "",
+    ...origin.changes(plan),
+    "- switch off the modules that answer what is delegated",
+    "",
+    `Then: caesura check, restart ${origin.server}, caesura check --online, caesura run.`,
+  ];
   const lines = [
     "# yaml-language-server: $schema=./proxy.schema.json",
     "#",
-    `# Made from ${comment(origin)} by caesura import.`,
+    `# Made from ${comment(origin.file)} by caesura import.`,
     "#",
-    ...prosodyChanges({ domains, ports, stanzaBytes }).map((line) => (line === "" ? "#" : `# ${line}`)),
+    ...advice.map((line) => (line === "" ? "#" : `# ${line}`)),
     ...(lost.length === 0 ? [] : ["#", "# To be looked at:", "#"]),
     ...lost.slice(0, maxLost).map(({ file, line, message }) => comment(`# - ${file}:${line}: ${message}`)),
     "",
@@ -36,7 +49,7 @@ export function renderProxyYaml(
       const isChecked = ports.component !== undefined;
       lines.push(
         isChecked
-          ? "    components: # who may connect; their secrets stay in Prosody, which checks them"
+          ? `    components: # who may connect; their secrets stay in ${origin.server}, which checks them`
           : "    components: # their links end here; each file holds one shared secret, mode 600",
         ...components.map(
           (jid) => `      ${scalar(jid)}: ${isChecked ? "{}" : `{ secretFile: ${scalar(`secrets/${jid}`)} }`}`,
@@ -56,28 +69,8 @@ export function renderProxyYaml(
     lines.push(`  - { ${address}${tls === undefined ? "" : `, tls: ${tls}`} }${note}`);
   }
   lines.push("", "admin: # /metrics, /livez, /readyz; it asks for no password", "  host: 127.0.0.1", "  port: 9199");
-  if (stanzaBytes !== undefined) lines.push("", "limits:", `  stanza: ${stanzaBytes}B # c2s_stanza_size_limit`);
+  if (stanzaBytes !== undefined) lines.push("", "limits:", `  stanza: ${stanzaBytes}B`);
   return `${lines.join("\n")}\n`;
-}
-
-/** What is to be changed in Prosody, for whoever reads the result. */
-function prosodyChanges({ domains, ports }: ProxyPlan): readonly string[] {
-  const delegates = domains.some(({ delegations }) => delegations.length > 0);
-  const isDirect = ports.listen.some(({ tls }) => tls === "direct");
-  return [
-    "Change the configuration of Prosody before Caesura starts:",
-    "",
-    ...(delegates ? [`- take "delegation" out of modules_enabled (also of components), and the delegations out`] : []),
-    ...(ports.isBehind ? [] : [`- c2s_ports = { ${ports.c2s} }`, `- c2s_interfaces = { "127.0.0.1" }`]),
-    ...(isDirect ? ["- c2s_direct_tls_ports = {}  legacy_ssl_ports = {}"] : []),
-    "- c2s_require_encryption = false  allow_unencrypted_plain_auth = true  (on loopback; TLS ends at Caesura)",
-    ...(ports.component === undefined || ports.isBehind
-      ? []
-      : [`- component_ports = { ${ports.component} }  component_interfaces = { "127.0.0.1" }`]),
-    "- switch off the modules that answer what is delegated",
-    "",
-    "Then: caesura check, restart Prosody, caesura check --online, caesura run.",
-  ];
 }
 
 /** A scalar in plain form where that cannot be misread, else in double quotes. */
