@@ -2,6 +2,9 @@ import { writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { formatPath, parseConfig } from "../config/index.js";
 import type { Problem } from "../config/index.js";
+import { ejabberdChanges } from "./ejabberd/changes.js";
+import { convertEjabberd } from "./ejabberd/convert.js";
+import { readEjabberd } from "./ejabberd/ejabberd-config.js";
 import { convert } from "./prosody/convert.js";
 import { prosodyChanges } from "./prosody/changes.js";
 import { readProsody } from "./prosody/prosody-config.js";
@@ -19,14 +22,18 @@ export interface ImportOptions {
 }
 
 /**
- * `caesura import FILE`: makes a `proxy.yaml` of a configuration of Prosody, and says on standard error what could not
+ * `caesura import FILE`: makes a `proxy.yaml` of a configuration of Prosody or ejabberd, and says on standard error what could not
  * be carried over, each with its place. Nothing of the configuration is executed, and no secret is printed.
  *
  * Exit  0 if a file was made, also with losses; 1 if there is nothing to make one of, or it cannot be written.
  */
-export function importProsody(file: string, options: ImportOptions, terminal: Terminal): number {
-  const { plan, notes } = convert(readProsody(file));
-  const origin: Origin = { file, server: "Prosody", changes: prosodyChanges };
+export function importConfig(file: string, options: ImportOptions, terminal: Terminal): number {
+  // Both servers name their files so, and neither could read the other's.
+  const isYaml = /\.ya?ml$/i.test(file);
+  const { plan, notes } = isYaml ? convertEjabberd(readEjabberd(file)) : convert(readProsody(file));
+  const origin: Origin = isYaml
+    ? { file, server: "ejabberd", changes: ejabberdChanges }
+    : { file, server: "Prosody", changes: prosodyChanges };
   const checked = plan.domains.length === 0 ? undefined : proved(plan, origin, options.output ?? "proxy.yaml");
   const all = inOrder([...notes, ...(checked?.notes ?? [])]);
   const isReadable = !all.some(({ severity }) => severity === "error");
@@ -51,7 +58,7 @@ export function importProsody(file: string, options: ImportOptions, terminal: Te
   else if (options.output === undefined) terminal.stdout.write(yaml);
   else
     terminal.stdout.write(
-      `${options.output} is written. ${describe(plan)}\nRead its first lines, then: caesura check -c ${options.output}\n`,
+      `${options.output} is written. ${describe(checked?.plan ?? plan)}\nRead its first lines, then: caesura check -c ${options.output}\n`,
     );
   return isMade ? exitCode.clean : exitCode.failure;
 }
@@ -114,12 +121,17 @@ function errorsOf(yaml: string, output: string): readonly Problem[] {
   return parsed.problems.filter(({ severity, code }) => severity === "error" && !environmental.test(code));
 }
 
-/** File by file, and within a file from the top. */
+/** File by file, and within a file from the top; what several domains share is told once. */
 function inOrder(notes: readonly Note[]): readonly Note[] {
   const files = [...new Set(notes.map(({ file }) => file))];
-  return notes.toSorted(
+  const single = notes.filter((note, index) => notes.findIndex((other) => isSame(note, other)) === index);
+  return single.toSorted(
     (a, b) => files.indexOf(a.file) - files.indexOf(b.file) || a.line - b.line || a.column - b.column,
   );
+}
+
+function isSame(one: Note, other: Note): boolean {
+  return one.file === other.file && one.line === other.line && one.message === other.message;
 }
 
 /** Returns a sentence if it could not be written. */

@@ -93,14 +93,14 @@ export async function runCommandLine(arguments_: readonly string[], terminal: Te
     });
   program
     .command("import")
-    .description("make a proxy.yaml of a configuration of Prosody, and say what could not be carried over")
-    .argument("<file>", "for example /etc/prosody/prosody.cfg.lua")
+    .description("make a proxy.yaml of a configuration of Prosody or ejabberd, and say what could not be carried over")
+    .argument("<file>", "for example /etc/prosody/prosody.cfg.lua or /etc/ejabberd/ejabberd.yml")
     .option("-o, --output <file>", "where to write; nothing is overwritten; standard output if left out")
     .option("--json", "print the result as JSON")
     .addHelpText("after", "\nExit codes: 0 if a file was made, 1 if none could be, 2 for a wrong command line.")
     .action(async (file: string, options: ImportOptions) => {
-      const { importProsody } = await import("./import.js");
-      outcome = importProsody(file, options, terminal);
+      const { importConfig } = await import("./import.js");
+      outcome = importConfig(file, options, terminal);
     });
   program
     .command("schema")
