@@ -47,6 +47,7 @@ const table: Readonly<Record<string, Folder>> = {
       "node:buffer",
       "node:util",
       "node:net",
+      "node:tls",
       "node:url",
     ],
     packages: ["yaml", "zod"],

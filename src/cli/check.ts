@@ -33,10 +33,11 @@ export async function check(options: CheckOptions, terminal: Terminal): Promise<
   }
   const loaded = loadConfig(options.config, { env: terminal.env });
   const ports = terminal.ports === undefined ? [] : await checkPorts(options.config, terminal.ports);
-  const problems = merged(loaded.ok ? loaded.warnings : loaded.problems, ports);
+  const problems = merged(withoutCredentials(loaded.ok ? loaded.warnings : loaded.problems), ports);
   const findings = loaded.ok && options.online === true ? await askEverything(loaded.config, account, terminal) : [];
+  // Without credentials there is nothing to ask with, and nothing else wrong.
   const isUsable =
-    loaded.ok &&
+    (loaded.ok || options.online !== true) &&
     !problems.some(({ code, severity }) => severity === "error" || code === expiredCode) &&
     !findings.some(({ severity }) => severity === "error");
 
@@ -73,6 +74,18 @@ function accountOf({ as, online }: CheckOptions, { env }: Terminal): Account | s
   return { jid, password };
 }
 
+/**
+ * Credentials of systemd are there while the service runs, and mostly it is checked before that: one warning for all of
+ * them, where `caesura run` would refuse each.
+ */
+function withoutCredentials(problems: readonly Problem[]): readonly Problem[] {
+  const [first, ...more] = problems.filter(({ code }) => code === "credential-missing");
+  if (first === undefined) return problems;
+  const others = more.length === 0 ? "" : ` Nor ${more.length === 1 ? "is" : "are"} ${more.length} more.`;
+  const one: Problem = { ...first, severity: "warning", message: `${first.message}${others}` };
+  return problems.flatMap((problem) => (problem === first ? [one] : more.includes(problem) ? [] : [problem]));
+}
+
 /** In the order of the file. An address that is wrong by itself need not be tried. */
 function merged(problems: readonly Problem[], ports: readonly Problem[]): readonly Problem[] {
   const isKnown = (one: Problem): boolean => problems.some(({ path }) => path === one.path);
@@ -91,7 +104,9 @@ function report(
   for (const { severity, message, hint } of findings) {
     stdout.write(`${severity}: ${message}\n${hint === undefined ? "" : `  hint: ${hint}\n`}`);
   }
-  if (online === true && config === undefined) stdout.write("The servers are not asked before the file is right.\n");
+  if (online === true && config === undefined) {
+    stdout.write("The servers are not asked before the file is right and what it names can be read.\n");
+  }
   const served = config === undefined ? "" : ` ${describe(config)}`;
   stdout.write(`${file}: ${summarise(problems)}.${served}\n`);
 }

@@ -6,23 +6,23 @@ import type { DocumentPath } from "./source.js";
 
 /** True for an address that no other machine can reach. */
 export function isLoopback(host: string): boolean {
-  const plain = host.toLowerCase();
-  if (isIPv4(plain)) return plain.startsWith("127.");
-  return plain === "localhost" || plain === "::1" || plain === "0:0:0:0:0:0:0:1" || plain.startsWith("::ffff:127.");
+  const plain = sameHost(host);
+  return isIPv4(plain) ? plain.startsWith("127.") : plain === "::1";
 }
 
 /** True for the addresses that stand for all of the machine's own. */
 export function isWildcard(host: string): boolean {
-  return host === "0.0.0.0" || host === "::";
+  const plain = sameHost(host);
+  return plain === "0.0.0.0" || plain === "::";
 }
 
 /** True if two listeners could not be open at once. Port 0 is another port each time. */
 export function isOverlapping(one: AddressConfig, other: AddressConfig): boolean {
   if (one.port !== other.port || one.port === 0) return false;
   if (sameHost(one.host) === sameHost(other.host)) return true;
-  const [a, b] = isWildcard(one.host) ? [one.host, other.host] : [other.host, one.host];
+  const hosts = [sameHost(one.host), sameHost(other.host)];
   // "::" takes the IPv4 addresses as well (IPV6_V6ONLY is off), "0.0.0.0" takes IPv4 only.
-  return a === "::" || (a === "0.0.0.0" && isIP(b) !== 6);
+  return hosts.includes("::") || (hosts.includes("0.0.0.0") && hosts.every((host) => isIP(host) !== 6));
 }
 
 /** True if a connection to `target` would arrive at the listener: the proxy would talk to itself. */
@@ -31,9 +31,16 @@ export function reaches(target: AddressConfig, listener: AddressConfig): boolean
   return sameHost(target.host) === sameHost(listener.host) || (isWildcard(listener.host) && isLoopback(target.host));
 }
 
+/** One spelling of an address: `0:0:0:0:0:0:0:1` is `::1`, and `::ffff:127.0.0.1` is `127.0.0.1`. */
 function sameHost(host: string): string {
   const plain = host.toLowerCase();
-  return plain === "localhost" ? "127.0.0.1" : plain;
+  if (plain === "localhost") return "127.0.0.1";
+  if (isIP(plain) !== 6 || plain.includes("%")) return plain;
+  const short = new URL(`http://[${plain}]`).hostname.slice(1, -1);
+  const [, high, low] = /^::ffff:([0-9a-f]{1,4}):([0-9a-f]{1,4})$/.exec(short) ?? [];
+  if (high === undefined || low === undefined) return short;
+  const [a, b] = [Number.parseInt(high, 16), Number.parseInt(low, 16)];
+  return `${a >> 8}.${a & 255}.${b >> 8}.${b & 255}`;
 }
 
 /** Complains about what is neither an IP address nor a name. */

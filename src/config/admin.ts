@@ -1,3 +1,5 @@
+import { statSync } from "node:fs";
+import type { Stats } from "node:fs";
 import { resolve, dirname } from "node:path";
 import { adminSchema, metricsSchema } from "./admin-schema.js";
 import { checkHost, isLoopback, isOverlapping } from "./addresses.js";
@@ -33,6 +35,7 @@ export function proveAdmin(
   const token = tokenFile === undefined ? undefined : proveToken(document, [...at, "tokenFile"], tokenFile, folder);
   if (socket === undefined) return { host, port, token, socket };
   const path = resolve(folder, socket.path);
+  checkSocketPlace(document, [...at, "socket", "path"], path);
   if (Buffer.byteLength(path) > MOST_PATH_BYTES) {
     document.complain([...at, "socket", "path"], {
       code: "socket-path",
@@ -61,14 +64,14 @@ export function proveMetrics(
       hint: "Let a firewall admit the machine that collects metrics alone.",
     });
   }
-  if (admin !== undefined && isOverlapping(metrics, admin)) {
+  const isAdmins = admin !== undefined && isOverlapping(metrics, admin);
+  if (isAdmins) {
     document.complain([...at, "port"], {
       code: "address-in-use",
       message: `The administration port has ${metrics.host} port ${String(metrics.port)} already.`,
       hint: "Leave metrics out: they are on the administration port then.",
     });
-  }
-  checkTaken(document, at, metrics, listeners);
+  } else checkTaken(document, at, metrics, listeners);
   return metrics;
 }
 
@@ -104,6 +107,34 @@ function proveToken(document: ConfigDocument, at: DocumentPath, name: string, fo
     });
   }
   return token;
+}
+
+function checkSocketPlace(document: ConfigDocument, at: DocumentPath, path: string): void {
+  const stat = statOf(path);
+  if (stat !== undefined && !stat.isSocket()) {
+    document.complain(at, {
+      code: "socket-path",
+      message: `${JSON.stringify(path)} is there already, and is no socket; nothing is removed for it.`,
+      hint: "Choose another path, or remove what is there.",
+    });
+  }
+  const folder = dirname(path);
+  // Folders below /run are made when a service starts (RuntimeDirectory=).
+  if (folder.startsWith("/run/") || statOf(folder)?.isDirectory() === true) return;
+  document.complain(at, {
+    severity: "warning",
+    code: "socket-path",
+    message: `There is no folder ${JSON.stringify(folder)} to make the socket in.`,
+    hint: "Name one that only the user of Caesura may write to, such as /run/caesura with RuntimeDirectory=caesura.",
+  });
+}
+
+function statOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch {
+    return undefined;
+  }
 }
 
 function checkTaken(

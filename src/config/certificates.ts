@@ -1,22 +1,17 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import type { KeyObject } from "node:crypto";
 import type { z } from "zod";
+import { checkCertificates } from "./certificate-checks.js";
 import type { CertificateConfig } from "./config.js";
 import type { ConfigDocument } from "./document.js";
 import { readNamedFile } from "./files.js";
 import type { NamedFile } from "./files.js";
 import type { certificateSchema } from "./domain-schema.js";
-import type { ProblemCode } from "./problem.js";
 import { Secret } from "./secret.js";
 import type { DocumentPath } from "./source.js";
 
-const soonMs = 14 * 24 * 60 * 60 * 1_000;
-
 // NIST SP 800-131A; what OpenSSL asks for at its security level 2.
 const minRsaBits = 2_048;
-
-/** The code of the one warning that `caesura check` counts as an error: an expired certificate must not stop a reload. */
-export const expiredCode = "certificate-expired";
 
 /**
  * Reads a certificate chain and its key, and checks that they fit each other, the domain and the date.
@@ -37,17 +32,22 @@ export function proveCertificate(
   const chain = certFile && readChain(document, [...at, "cert"], certFile);
   const key = keyFile && readKey(document, [...at, "key"], keyFile);
   const [leaf] = chain ?? [];
-  if (leaf !== undefined) {
-    if (domain !== undefined) checkName(document, [...at, "cert"], leaf, domain);
-    checkDates(document, [...at, "cert"], leaf, nowMs);
-    checkChain(document, [...at, "cert"], chain ?? [], nowMs);
+  const owner = key === undefined ? -1 : (chain ?? []).findIndex((one) => one.checkPrivateKey(key));
+  if (owner > 0) {
+    document.complain([...at, "cert"], {
+      code: "certificate-chain",
+      message: `The key belongs to certificate ${owner + 1} of this file, which has to be the first.`,
+      hint: "The domain's own comes first, then the one that issued it, and so on.",
+    });
+    return undefined;
   }
+  if (chain !== undefined) checkCertificates(document, [...at, "cert"], chain, domain, nowMs);
   if (leaf === undefined || key === undefined || certFile === undefined || keyFile === undefined) return undefined;
-  if (!leaf.checkPrivateKey(key)) {
+  if (owner < 0) {
     document.complain([...at, "key"], {
       code: "key-mismatch",
-      message: "This key does not belong to the certificate.",
-      hint: `The domain's own certificate comes first in ${JSON.stringify(raw.cert)}.`,
+      message: `This key belongs to no certificate in ${JSON.stringify(raw.cert)}.`,
+      hint: "Certificate and key are made together: was one of them renewed without the other?",
     });
     return undefined;
   }
@@ -104,99 +104,61 @@ function readChain(document: ConfigDocument, at: DocumentPath, file: NamedFile):
 }
 
 function readKey(document: ConfigDocument, at: DocumentPath, file: NamedFile): KeyObject | undefined {
-  if ((file.mode & 0o004) !== 0) {
-    document.complain(at, {
-      severity: "warning",
-      code: "world-readable",
-      message: `Every user of this machine may read the key ${JSON.stringify(file.path)}.`,
-      hint: `chmod o-r ${file.path}`,
-    });
-  }
   try {
     const key = createPrivateKey(file.text);
-    const bits = key.asymmetricKeyDetails?.modulusLength;
-    if (bits === undefined || bits >= minRsaBits) return key;
-    document.complain(at, {
-      code: "weak-key",
-      message: `The key has ${bits} bits; clients and TLS libraries refuse RSA below ${minRsaBits}.`,
-      hint: "An ECDSA key is faster too: openssl ecparam -genkey -name prime256v1.",
-    });
-    return undefined;
+    checkReaders(document, at, file);
+    return checkKind(document, at, key) ? key : undefined;
   } catch {
     const isLocked = /ENCRYPTED/.test(file.text);
+    const isCertificate = file.text.includes("BEGIN CERTIFICATE-----");
     document.complain(at, {
       code: "not-a-key",
       message: isLocked
         ? `The key ${JSON.stringify(file.path)} is protected by a passphrase, which nobody can enter here.`
         : `${JSON.stringify(file.path)} holds no private key in PEM form.`,
-      hint: isLocked ? `openssl pkey -in ${file.path} -out unlocked.key removes it.` : undefined,
+      hint: isLocked
+        ? `openssl pkey -in ${file.path} -out unlocked.key removes it.`
+        : isCertificate
+          ? "It holds a certificate: are cert and key swapped?"
+          : undefined,
     });
     return undefined;
   }
 }
 
-function checkName(document: ConfigDocument, at: DocumentPath, leaf: X509Certificate, domain: string): void {
-  if (leaf.checkHost(domain) !== undefined) return;
-  const names = leaf.subjectAltName ?? leaf.subject.replaceAll("\n", ", ");
+function checkReaders(document: ConfigDocument, at: DocumentPath, { mode, path }: NamedFile): void {
+  if ((mode & 0o004) === 0) return;
   document.complain(at, {
     severity: "warning",
-    code: "certificate-name",
-    message: `The certificate does not name ${domain}, so clients will not trust it.`,
-    hint: `It names ${names.length > 200 ? `${names.slice(0, 200)}…` : names}.`,
+    code: "world-readable",
+    message: `Every user of this machine may read the key ${JSON.stringify(path)}.`,
+    hint: `chmod o-r ${path}`,
   });
 }
 
-function checkDates(document: ConfigDocument, at: DocumentPath, leaf: X509Certificate, nowMs: number): void {
-  const until = Date.parse(leaf.validTo);
-  if (Date.parse(leaf.validFrom) > nowMs) {
+const ecdsa = "openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256";
+
+/** Whether TLS libraries accept a key; where only few do that is a warning. */
+function checkKind(document: ConfigDocument, at: DocumentPath, key: KeyObject): boolean {
+  const { modulusLength: bits, namedCurve: curve } = key.asymmetricKeyDetails ?? {};
+  if (bits !== undefined && bits < minRsaBits) {
     document.complain(at, {
-      severity: "warning",
-      code: "certificate-not-yet-valid",
-      message: `The certificate is valid from ${leaf.validFrom} only.`,
+      code: "weak-key",
+      message: `The key has ${bits} bits; clients and TLS libraries refuse RSA below ${minRsaBits}.`,
+      hint: `An ECDSA key is faster too: ${ecdsa}`,
     });
+    return false;
   }
-  if (until < nowMs) {
-    document.complain(at, {
-      severity: "warning",
-      code: expiredCode,
-      message: `The certificate has expired on ${leaf.validTo}.`,
-      hint: "Renew it and reload.",
-    });
-  } else if (until - nowMs < soonMs) {
-    document.complain(at, {
-      severity: "warning",
-      code: "certificate-expires-soon",
-      message: `The certificate expires on ${leaf.validTo}.`,
-    });
-  }
+  const kind = curve ?? key.asymmetricKeyType ?? "unknown";
+  if (commonKinds.has(kind)) return true;
+  document.complain(at, {
+    severity: "warning",
+    code: "uncommon-key",
+    message: `Many clients cannot check a key of the kind ${kind}, and will fail to connect.`,
+    hint: `RSA and ECDSA on P-256 are understood everywhere: ${ecdsa}`,
+  });
+  return true;
 }
 
-/** Clients follow the chain from the domain's own certificate upwards (RFC 8446 §4.4.2). */
-function checkChain(
-  document: ConfigDocument,
-  at: DocumentPath,
-  chain: readonly X509Certificate[],
-  nowMs: number,
-): void {
-  const complain = (code: ProblemCode, message: string, hint: string): void =>
-    document.complain(at, { severity: "warning", code, message, hint });
-  for (const [index, issuer] of chain.entries()) {
-    const issued = chain[index - 1];
-    if (issued === undefined) continue;
-    if (!issued.checkIssued(issuer)) {
-      complain(
-        "certificate-chain",
-        `Certificate ${index + 1} of the file has not issued certificate ${index}, so clients may find no way to an authority.`,
-        "The domain's own comes first, then the one that issued it, and so on.",
-      );
-      return;
-    }
-    if (Date.parse(issuer.validTo) >= nowMs) continue;
-    const hint = "Replace the chain by the one that your authority gives out now, and reload.";
-    complain(
-      expiredCode,
-      `Certificate ${index + 1} of the file, an authority's, has expired on ${issuer.validTo}.`,
-      hint,
-    );
-  }
-}
+// RFC 8446 §9.1: what every implementation of TLS 1.3 must or should understand.
+const commonKinds = new Set(["rsa", "prime256v1", "secp384r1", "secp521r1"]);

@@ -105,6 +105,15 @@ function readAll(descriptor: number, maxBytes: number): Buffer | undefined {
 
 function describeFailure(error: unknown, path: string, shown: string): ReadResult {
   const code = error instanceof Error && "code" in error ? String(error.code) : "";
+  const [, unit] = /^\/run\/credentials\/([^/]+)\//.exec(path) ?? [];
+  if (unit !== undefined && /^E(?:NOENT|NOTDIR|ACCES|PERM)$/.test(code)) {
+    return {
+      ok: false,
+      code: "credential-missing",
+      message: `${shown} is not there, or not for this user: systemd shows it to ${unit} while that runs.`,
+      hint: `To look at the files before that, check a copy that names them as LoadCredential= of ${unit} does.`,
+    };
+  }
   switch (code) {
     case "ENOENT":
     case "ENOTDIR":
@@ -112,7 +121,9 @@ function describeFailure(error: unknown, path: string, shown: string): ReadResul
         ok: false,
         code: "file-missing",
         message: `There is no file ${shown}.`,
-        hint: "Paths are relative to the folder of the configuration file.",
+        hint: path.includes("$")
+          ? "Variables are not replaced in paths; the credentials of caesura.service are in /run/credentials/caesura.service."
+          : "Paths are relative to the folder of the configuration file.",
       };
     case "EACCES":
     case "EPERM":

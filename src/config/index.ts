@@ -35,7 +35,7 @@ export { logFormats, logLevels } from "./config.js";
 export { problemCodes } from "./problem.js";
 export type { LoadedConfig, Problem, ProblemCode } from "./problem.js";
 export { Secret } from "./secret.js";
-export { expiredCode } from "./certificates.js";
+export { expiredCode } from "./certificate-checks.js";
 export { isSame } from "./compare.js";
 export { configJsonSchema } from "./json-schema.js";
 export type { JsonSchema } from "./json-schema.js";

@@ -34,9 +34,11 @@ export function loadAddresses(file: string): WrittenAddresses | undefined {
   if (document.value === undefined) return undefined;
   const fields = asRecord(document.value);
   const admin = asRecord(fields?.["admin"]);
+  const metrics = asRecord(fields?.["metrics"]);
   const written: readonly { readonly path: DocumentPath; readonly value: unknown }[] = [
     ...asList(fields?.["listen"]).map((value, index) => ({ path: ["listen", index], value })),
     { path: ["admin"], value: admin && { host: "127.0.0.1", port: 9_199, ...admin } },
+    { path: ["metrics"], value: metrics && { host: "127.0.0.1", ...metrics } },
   ];
   const list: WrittenAddress[] = [];
   for (const { path, value } of written) {

@@ -11,6 +11,7 @@ import { complainAboutIssues } from "./issues.js";
 import { proveAdmin, proveMetrics } from "./admin.js";
 import { proveListeners } from "./listeners.js";
 import type { LoadedConfig, Problem } from "./problem.js";
+import { checkPublicUrls } from "./public-urls.js";
 import { configSchema, limitsSchema, logSchema, timeoutsSchema } from "./schema.js";
 import { Secret } from "./secret.js";
 import { asList, asRecord, proved } from "./shape.js";
@@ -97,6 +98,7 @@ export function parseConfig(
     listeners: listen,
     areListenersComplete: listen.length > 0 && listen.length === asList(fields["listen"]).length,
   });
+  checkPublicUrls(document, ["listen"], fields["listen"], domains);
   const store = proveStore(document, ["store"], fields["store"], fields["domains"], dirname(resolve(file)));
   const limits = proveLimits(document, fields["limits"]);
   const timeouts = proved(timeoutsSchema, fields["timeouts"] ?? {});

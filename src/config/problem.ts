@@ -24,6 +24,8 @@ export type LoadedConfig<Configuration> =
 /** Every code, with its meaning for `docs/configuration.md`. Codes are never renamed. */
 export const problemCodes = {
   "file-missing": "the configuration file, or a file that it names, is not there.",
+  "credential-missing":
+    "a credential of systemd is not there, because its service does not run (a warning for `caesura check`).",
   "file-unreadable": "a file may not be read by this user, or the system cannot read it.",
   "file-too-large": "a file is far larger than anything of its kind.",
   "file-not-text": "a file is no text in UTF-8.",
@@ -70,7 +72,8 @@ export const problemCodes = {
   "server-is-self": "the server's address is one of Caesura's own listeners.",
   "admin-exposed": "a warning: other machines can reach the administration port or that of the metrics.",
   "token-weak": "a token has less than 16 characters.",
-  "socket-path": "the path of a socket is longer than the system takes (107 bytes).",
+  "socket-path":
+    "the path of a socket is longer than the system takes (107 bytes), or something else is there; a warning: its folder is not there.",
   "no-client-listener": "a warning: no client can connect.",
   "no-component-listener": "a managing entity cannot connect: there is no listener for components.",
   "unknown-component": "a managing entity cannot connect: it is not among the domain's components.",
@@ -90,9 +93,11 @@ export const problemCodes = {
   "not-a-certificate": "a file holds no certificate that can be read.",
   "not-a-key": "a file holds no private key that can be read.",
   "weak-key": "a key is too short to be accepted by TLS.",
+  "uncommon-key": "a warning: a key is of a kind that many clients cannot check.",
   "key-mismatch": "a key does not belong to its certificate.",
   "certificate-name": "a warning: a certificate does not name its domain.",
-  "certificate-chain": "a warning: the certificates behind the domain's own do not lead from it to its authority.",
+  "certificate-chain":
+    "the domain's own certificate is not the first of its file; a warning: the others do not lead from it to its authority, or are not there.",
   "certificate-expired": "a certificate has expired: a warning for `caesura run`, an error for `caesura check`.",
   "certificate-not-yet-valid": "a warning: a certificate is not valid yet.",
   "certificate-expires-soon": "a warning: a certificate expires within two weeks.",

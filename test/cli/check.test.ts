@@ -80,4 +80,18 @@ describe("caesura check", () => {
     expect((await caesura(["check", "-c", space.file])).code).toBe(1);
     expect((await caesura(["check", "-c", space.file], { env: { ORCHARD: "wall" } })).code).toBe(0);
   });
+
+  test("takes credentials of systemd that are not there before the service runs for one warning", async () => {
+    const space = workspace();
+    const credentials = "/run/credentials/caesura-test.service";
+    space.write("proxy.yaml", yaml({ tls: `{ cert: ${credentials}/tls_x.crt, key: ${credentials}/tls_x.key }` }));
+    const { code, stdout } = await caesura(["check", "-c", space.file]);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/warning: .*tls_x\.crt" is not there, .* Nor is 1 more\. \[credential-missing\]/);
+    expect(stdout).toMatch(/: 1 warning\.\n$/);
+    // There is nothing to ask with.
+    const online = await caesura(["check", "--online", "--json", "-c", space.file]);
+    expect(online.code).toBe(1);
+    expect(JSON.parse(online.stdout)).toMatchObject({ ok: false, problems: [{ severity: "warning" }], online: [] });
+  });
 });

@@ -215,7 +215,7 @@ describe("the certificate", () => {
     const problems = workspace().problems(yaml({ tls: "{ cert: capulet.key, key: capulet.crt }" }));
     expect(problems.map(({ code, hint }) => [code, hint])).toEqual([
       ["not-a-certificate", "It holds a key: are cert and key swapped?"],
-      ["not-a-key", undefined],
+      ["not-a-key", "It holds a certificate: are cert and key swapped?"],
     ]);
   });
 
