@@ -19,6 +19,8 @@ export interface ExplainOptions {
   readonly domain?: string;
   /** `xml:lang` of the stream header. */
   readonly lang?: string;
+  /** A managing entity to which users have delegated what they may. */
+  readonly granted?: string;
   readonly json?: boolean;
 }
 
@@ -47,13 +49,18 @@ export async function explain(options: ExplainOptions, terminal: Terminal): Prom
     stderr.write(`error: ${domain}\n`);
     return exitCode.usage;
   }
+  const grantedTo = entityOf(options.granted, domain);
+  if (grantedTo !== undefined && !("entity" in grantedTo)) {
+    stderr.write(`error: ${grantedTo.problem}\n`);
+    return exitCode.usage;
+  }
   if (sender.local !== undefined && sender.resource === undefined) {
     stderr.write(`note: a client has a full JID once it is bound, for example ${sender.bare()}/balcony\n`);
   }
   const limits = framerLimits(loaded.config.limits, sender.local === undefined);
   const bytes = await readInput(terminal.stdin, limits.maxFrameBytes + 65_536);
   const input = readStanzas(bytes, contentNamespaceOf(sender), domain.name, limits);
-  const judge = new Judge({ domain, jid: sender, lang: options.lang });
+  const judge = new Judge({ domain, jid: sender, lang: options.lang, grantedTo: grantedTo?.entity });
   const verdicts = input.frames.map((frame) => judge.judge(frame, input.scope));
   stdout.write(
     options.json === true
@@ -83,6 +90,12 @@ function tell(verdict: Verdict, domain: RulesDomain): string {
       const isOther = reason === "message" || reason === "presence" || reason === "no-stanza";
       if (isOther) sentences.push(`This is ${others[reason]}; rules select IQs only (XEP-0355 §4.1).`);
       else sentences.push(`No rule takes it: ${passReasons[reason]}.`);
+      if (verdict.grantable !== undefined) {
+        const { account, namespace } = verdict.grantable;
+        sentences.push(
+          `Users may delegate ${namespace} (clientMode): if ${account} has, the entity of that choice gets it instead; --granted ENTITY shows what.`,
+        );
+      }
       const routed = domain.endsComponentLinks && reason !== "no-stanza";
       const note = routed ? " (or to the component it is addressed to, whose link ends here)" : "";
       sentences.push(`To the server${note}, unchanged:`);
@@ -92,11 +105,10 @@ function tell(verdict: Verdict, domain: RulesDomain): string {
       sentences.push(`Refused: ${verdict.reason} (${sourceOf(verdict.reason)}). The sender gets:`);
       break;
     case "delegated": {
-      const { rule, target, waitsFor } = verdict;
+      const { rule, target, waitsFor, isGranted } = verdict;
       if (waitsFor !== "nothing") sentences.push(firsts[waitsFor]);
-      sentences.push(
-        `Delegated by ${rule.namespace} to ${rule.entity} (${targets[target]}). The managing entity gets:`,
-      );
+      const by = isGranted ? `No rule takes it, but the user's grant (XEP-0355 §5.2): delegated` : "Delegated";
+      sentences.push(`${by} by ${rule.namespace} to ${rule.entity} (${targets[target]}). The managing entity gets:`);
       break;
     }
     default:
@@ -152,11 +164,14 @@ function summaryOf(verdict: Verdict) {
   const leaves = verdict.leaves.toString("utf8");
   switch (verdict.outcome) {
     case "delegated": {
-      const { outcome, rule, target, waitsFor } = verdict;
-      return { outcome, rule: rule.namespace, entity: rule.entity, target, waitsFor, leaves };
+      const { outcome, rule, target, waitsFor, isGranted } = verdict;
+      const granted = isGranted ? { granted: true } : {};
+      return { outcome, rule: rule.namespace, entity: rule.entity, target, waitsFor, ...granted, leaves };
     }
-    case "passed":
-      return { outcome: verdict.outcome, reason: verdict.reason, leaves };
+    case "passed": {
+      const { outcome, reason, grantable } = verdict;
+      return { outcome, reason, ...(grantable && { grantable }), leaves };
+    }
     case "refused": {
       const { outcome, reason, condition, rule } = verdict;
       return { outcome, reason, condition, ...(rule === undefined ? {} : { rule: rule.namespace }), leaves };
@@ -168,6 +183,19 @@ function summaryOf(verdict: Verdict) {
 
 function stepAsJson({ rule, held, failed }: RuleStep): unknown {
   return { rule: rule.namespace, entity: rule.entity, takes: failed === undefined, held, ...(failed && { failed }) };
+}
+
+/** The entity of `--granted`, as grants name it. */
+function entityOf(
+  granted: string | undefined,
+  { name, clientMode }: RulesDomain,
+): { readonly entity: string } | { readonly problem: string } | undefined {
+  if (granted === undefined) return undefined;
+  const entity = parseJid(granted)?.bareKey;
+  if (entity === undefined) return { problem: `--granted ${JSON.stringify(granted)} is no JID (RFC 7622)` };
+  if (clientMode === undefined) return { problem: `users of ${name} may delegate nothing: it has no clientMode` };
+  if (clientMode.entities?.includes(entity) !== false) return { entity };
+  return { problem: `${granted} may not ask users of ${name}; clientMode.entities: ${clientMode.entities.join(", ")}` };
 }
 
 /** The domain whose rules are asked; a sentence if there is none. */

@@ -64,6 +64,7 @@ export async function runCommandLine(arguments_: readonly string[], terminal: Te
     .requiredOption("--from <jid>", "full JID of the client, or JID of the component, that sends the stanza")
     .option("--domain <domain>", "the served domain; that of --from if left out")
     .option("--lang <language>", "xml:lang of the client's stream header")
+    .option("--granted <jid>", "an entity to which users have delegated what clientMode lets them")
     .option("--json", "print the result as JSON")
     .addHelpText("after", `\nFor example: caesura explain --from juliet@capulet.lit/balcony < stanza.xml`)
     .action(async (options: ExplainOptions) => {

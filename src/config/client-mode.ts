@@ -2,7 +2,8 @@ import { accessSync, constants, type Stats, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { NS, parseJid } from "../xmpp/index.js";
 import { clientModeSchema, storeSchema } from "./client-mode-schema.js";
-import type { ClientModeConfig, DelegationConfig, StoreConfig } from "./config.js";
+import type { ClientModeSettings } from "../delegation/index.js";
+import type { ClientModeConfig, DelegationConfig, DomainConfig, StoreConfig } from "./config.js";
 import type { ConfigDocument } from "./document.js";
 import { asRecord, proved } from "./shape.js";
 import type { DocumentPath } from "./source.js";
@@ -46,6 +47,25 @@ export function proveClientMode(
     maxGrantsPerUser: mode.maxGrantsPerUser,
     timeoutMs: mode.timeout,
   };
+}
+
+/** What users of a domain may delegate, and to whom; undefined if nothing. */
+export function clientModeSettings({
+  name,
+  delegations,
+  clientMode: mode,
+}: Pick<DomainConfig, "name" | "delegations" | "clientMode">): ClientModeSettings | undefined {
+  return (
+    mode && {
+      domain: name,
+      namespaces: new Set(mode.namespaces),
+      administered: new Set(delegations.map(({ namespace }) => namespace)),
+      entities: mode.entities && new Set(mode.entities),
+      challengeMs: mode.challengeMs,
+      maxGrantsPerUser: mode.maxGrantsPerUser,
+      timeoutMs: mode.timeoutMs,
+    }
+  );
 }
 
 function isGrantable(document: ConfigDocument, at: DocumentPath, namespace: string): boolean {

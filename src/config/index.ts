@@ -50,6 +50,7 @@ export type { RulesConfig, RulesDomain } from "./rules.js";
 export { ConfigDocument } from "./document.js";
 export { readTextFile } from "./files.js";
 export { complainAboutIssues } from "./issues.js";
+export { clientModeSettings } from "./client-mode.js";
 export { asRecord } from "./shape.js";
 export { formatPath, Source } from "./source.js";
 export type { Complaint, DocumentPath } from "./source.js";

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import { normaliseDomain } from "../xmpp/index.js";
-import type { DelegationConfig, LimitsConfig } from "./config.js";
+import { proveClientMode } from "./client-mode.js";
+import type { ClientModeConfig, DelegationConfig, LimitsConfig } from "./config.js";
 import { proveDelegations } from "./delegations.js";
 import { ConfigDocument } from "./document.js";
 import { readTextFile } from "./files.js";
@@ -21,6 +22,8 @@ export interface RulesDomain {
   /** Normalised: A-labels, lower case. */
   readonly name: string;
   readonly delegations: readonly DelegationConfig[];
+  /** What users may delegate themselves; undefined if nothing. */
+  readonly clientMode: ClientModeConfig | undefined;
   /** True if component links end at Caesura. */
   readonly endsComponentLinks: boolean;
 }
@@ -45,7 +48,10 @@ export function loadRules(file: string): LoadedConfig<RulesConfig> {
     if (domain === undefined) return [];
     const delegations = proveDelegations(document, ["domains", written, "delegations"], domain["delegations"], name);
     if (name !== undefined) {
-      return [{ name, delegations, endsComponentLinks: asRecord(domain["server"])?.["component"] === undefined }];
+      const at = ["domains", written, "clientMode"];
+      const clientMode = proveClientMode(document, at, domain["clientMode"], delegations);
+      const endsComponentLinks = asRecord(domain["server"])?.["component"] === undefined;
+      return [{ name, delegations, clientMode, endsComponentLinks }];
     }
     const message = `${JSON.stringify(written)} is no domain name.`;
     document.complain(["domains", written], { code: "invalid-domain", message }, "key");

@@ -1,3 +1,4 @@
+import { clientModeSettings } from "../config/index.js";
 import type {
   Config,
   DomainConfig,
@@ -25,22 +26,8 @@ export function domainSettings(config: Config): readonly DomainSettings[] {
         ? undefined
         : new Map(domain.components.map(({ jid, secret }) => [jid, { secret: secret?.reveal() }])),
     rules: RuleTable.compile(domain.name, domain.delegations),
-    clientMode: clientMode(domain),
+    clientMode: clientModeSettings(domain),
   }));
-}
-
-function clientMode({ name, delegations, clientMode: mode }: DomainConfig): DomainSettings["clientMode"] {
-  return (
-    mode && {
-      domain: name,
-      namespaces: new Set(mode.namespaces),
-      administered: new Set(delegations.map(({ namespace }) => namespace)),
-      entities: mode.entities && new Set(mode.entities),
-      challengeMs: mode.challengeMs,
-      maxGrantsPerUser: mode.maxGrantsPerUser,
-      timeoutMs: mode.timeoutMs,
-    }
-  );
 }
 
 export function linkLimits(limits: LimitsConfig): LinkLimits {

@@ -27,6 +27,7 @@ export type {
   HubStats,
 } from "./hub/hub-types.js";
 export type { CarrierView, SessionView } from "./hub/views.js";
+export { decideByGrant } from "./domain/granted-rule.js";
 export type { DomainSettings, LinkLimits, StreamManagementSettings } from "./domain/settings.js";
 export { faultEvent, LINK_FAULTS } from "./link/faults.js";
 export type { LinkFaultCode } from "./link/faults.js";

@@ -206,3 +206,75 @@ describe("caesura explain", () => {
     });
   });
 });
+
+describe("caesura explain where users delegate namespaces (XEP-0355 §5)", () => {
+  const bookmarks = (to = "", more = ""): string =>
+    `<iq type='get' id='b1'${to}><query xmlns='urn:xmpp:bookmarks:1'/>${more}</iq>`;
+
+  async function explainGrants(stanza: string, from: string, ...more: string[]) {
+    const space = workspace();
+    const mode = "\n    clientMode: { namespaces: [urn:xmpp:bookmarks:1], entities: [bookmarks.capulet.lit] }";
+    space.write("proxy.yaml", yaml({ delegations: delegations + mode, rest: "store: { path: grants }" }));
+    return caesura(["explain", "-c", space.file, "--from", from, ...more], { input: stanza });
+  }
+  const juliet = "juliet@capulet.lit/balcony";
+
+  test("says that a grant could take what no rule takes, and whose", async () => {
+    const own = await explainGrants(bookmarks(), juliet);
+    expect(own.code).toBe(0);
+    expect(own.stdout).toContain("if juliet@capulet.lit has, the entity of that choice gets it instead");
+    expect(own.stdout).toContain("To the server, unchanged:");
+    const others = await explainGrants(bookmarks(" to='nurse@capulet.lit'"), juliet, "--json");
+    expect(JSON.parse(others.stdout)).toMatchObject({
+      stanzas: [
+        {
+          outcome: "passed",
+          reason: "namespace-not-delegated",
+          grantable: { account: "nurse@capulet.lit", namespace: "urn:xmpp:bookmarks:1" },
+        },
+      ],
+    });
+  });
+
+  test("shows with --granted what the entity would get", async () => {
+    const { code, stdout } = await explainGrants(bookmarks(), juliet, "--granted", "Bookmarks.Capulet.LIT");
+    expect(code).toBe(0);
+    expect(stdout).toContain("No rule takes it, but the user's grant (XEP-0355 §5.2)");
+    expect(stdout).toMatch(/^<iq type="set" from="capulet\.lit" to="bookmarks\.capulet\.lit" id="UNGUESSABLE-ID">/m);
+    const json = await explainGrants(bookmarks(), juliet, "--granted", "bookmarks.capulet.lit", "--json");
+    expect(JSON.parse(json.stdout)).toMatchObject({ stanzas: [{ outcome: "delegated", granted: true }] });
+  });
+
+  test("refuses what the proxy would refuse, grant or not (RFC 6120 §8.2.3)", async () => {
+    const stanza = bookmarks("", "<x xmlns='urn:x'/>");
+    const { stdout } = await explainGrants(stanza, juliet, "--granted", "bookmarks.capulet.lit");
+    expect(stdout).toContain("Refused: delegated-request-with-several-children");
+  });
+
+  test.each([
+    ["another namespace", "<iq type='get' id='b'><query xmlns='urn:x'/></iq>", juliet],
+    ["a full JID", bookmarks(" to='nurse@capulet.lit/kitchen'"), juliet],
+    ["another domain", bookmarks(" to='romeo@montague.lit'"), juliet],
+    ["the entity itself", bookmarks(" to='juliet@capulet.lit'"), "bookmarks.capulet.lit"],
+    ["a result", bookmarks().replace("'get'", "'result'"), juliet],
+  ])("says nothing of grants for %s, which no grant takes", async (_, stanza, from) => {
+    const { stdout } = await explainGrants(stanza, from, "--json");
+    const { stanzas } = JSON.parse(stdout);
+    expect(stanzas).toMatchObject([{ outcome: "passed" }]);
+    expect(stanzas[0]).not.toHaveProperty("grantable");
+  });
+
+  test("knows who may not ask users, and where there is no client mode", async () => {
+    const other = await explainGrants(bookmarks(), juliet, "--granted", "pubsub.capulet.lit");
+    expect([other.code, other.stderr]).toEqual([
+      2,
+      "error: pubsub.capulet.lit may not ask users of capulet.lit; clientMode.entities: bookmarks.capulet.lit\n",
+    ]);
+    expect((await explainGrants(bookmarks(), juliet, "--granted", "@@")).code).toBe(2);
+    const none = await explain(bookmarks(), juliet, "--granted", "bookmarks.capulet.lit");
+    expect([none.code, none.stderr]).toEqual([
+      2,
+      "error: users of capulet.lit may delegate nothing: it has no clientMode\n",
+    ]);
+  });
+});
