@@ -8,6 +8,7 @@ import { logInAsAccount, logInAsComponent, Refused } from "./conversation.js";
 import type { Conversation } from "./conversation.js";
 import type { Finding, Judgement } from "./finding.js";
 import type { Ports } from "./ports.js";
+import { deadlineOf, severally } from "./online.js";
 import { ProbeError } from "./probe.js";
 
 /** Somebody to log in as, so that accounts can be asked about too. */
@@ -32,9 +33,7 @@ export interface AskOptions {
  * Errors  none; what could not be asked is a finding, with what to do.
  */
 export async function askDiscovery(config: Config, options: AskOptions): Promise<readonly Finding[]> {
-  const findings: Finding[] = [];
-  for (const domain of config.domains) findings.push(...(await askDomain(domain, config, options)));
-  return findings;
+  return (await severally(config.domains, (domain) => askDomain(domain, config, options))).flat();
 }
 
 async function askDomain(
@@ -50,7 +49,7 @@ async function askDomain(
       port,
       message: `${domain.name}, service discovery: ${message}`,
     });
-  const deadlineMs = config.timeouts.connectMs;
+  const deadlineMs = deadlineOf(config);
   if (account?.jid.domain === domain.name) {
     const login = (): Promise<Conversation> => logInAsAccount(domain, account.jid, account.password, deadlineMs);
     return (await ask(login, domain, account.jid.bare())).map(finding("c2s"));
@@ -104,7 +103,12 @@ async function ask(
     return [{ severity: "note", message: `${whom} announces nothing that is delegated.`, ...hint }];
   } catch (error) {
     if (error instanceof Refused) return [{ severity: error.severity, message: error.message, hint: error.hint }];
-    if (error instanceof ProbeError) return [{ severity: "warning", message: error.message }];
+    if (error instanceof ProbeError) {
+      const { message, hint } = error;
+      // What it said by itself counts, whatever it does not answer.
+      const said = conversation === undefined ? [] : judge(domain, new Set(), conversation.advertised);
+      return [...said, { severity: "warning", message, ...(hint === undefined ? {} : { hint }) }];
+    }
     throw error;
   } finally {
     conversation?.close();

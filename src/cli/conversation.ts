@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { DomainConfig, ServerComponentConfig } from "../config/index.js";
 import { upstream } from "../relay/index.js";
+import { stanzaBytes, stanzaError } from "../session/index.js";
 import { childElements, findChild, namespaceOf } from "../xml/index.js";
 import type { Element } from "../xml/index.js";
 import { NS } from "../xmpp/index.js";
@@ -57,9 +58,23 @@ export class Conversation {
       const element = await hearElement(this.#probe);
       if (element.name === "iq" && element.attrs["id"] === id) return element;
       if (element.name === "message") this.#note(element);
+      if (element.name === "iq") this.#decline(element);
       if (element.name === "error" && namespaceOf(element) === NS.streams) throw new ProbeError(describe(element));
     }
     throw new ProbeError("The server says much, but does not answer.");
+  }
+
+  /** Each request is owed an answer (RFC 6120 §8.2.3); a server that delegates asks, and waits for it. */
+  #decline({ attrs: { type, id, from, to } }: Element): void {
+    if ((type !== "get" && type !== "set") || typeof from !== "string" || this.#from === undefined) return;
+    const address = {
+      name: "iq",
+      id: typeof id === "string" ? id : undefined,
+      to: from,
+      from: String(to ?? this.#from),
+    };
+    const answer = stanzaError(address, { type: "cancel", condition: "service-unavailable" });
+    this.#probe.send(stanzaBytes(answer, NS.component).toString("utf8"));
   }
 
   #note(message: Element): void {

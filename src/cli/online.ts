@@ -16,13 +16,36 @@ import { Probe, ProbeError, streamHeader } from "./probe.js";
  * Errors  none; what fails is a finding.
  */
 export async function askServers(config: Config): Promise<readonly Finding[]> {
-  const findings: Finding[] = [];
-  for (const domain of config.domains) {
-    const clients = await askClientPort(domain, config.timeouts.connectMs);
-    const components = await askComponentPort(domain, config.timeouts.connectMs);
-    findings.push(...clients, ...components);
-  }
-  return findings;
+  const deadlineMs = deadlineOf(config);
+  const findings = await severally(config.domains, async (domain) => {
+    const clients = await askClientPort(domain, deadlineMs);
+    return [...clients, ...(await askComponentPort(domain, deadlineMs))];
+  });
+  return findings.flat();
+}
+
+// An operator waits for the answer, whatever the proxy may do.
+const maxDeadlineMs = 10_000;
+
+/** How long one server may take for one answer. */
+export function deadlineOf({ timeouts }: Config): number {
+  return Math.min(timeouts.connectMs, maxDeadlineMs);
+}
+
+const atOnce = 8;
+
+/** Asks about several things at once, so that those that do not answer are waited for together. Keeps the order. */
+export async function severally<Item, Result>(
+  items: Iterable<Item>,
+  ask: (item: Item) => Promise<Result>,
+): Promise<readonly Result[]> {
+  const left = [...items].entries();
+  const results: Result[] = [];
+  const work = async (): Promise<void> => {
+    for (const [index, item] of left) results[index] = await ask(item);
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return results;
 }
 
 async function askClientPort(domain: DomainConfig, deadlineMs: number): Promise<readonly Finding[]> {
@@ -51,7 +74,7 @@ async function askClientPort(domain: DomainConfig, deadlineMs: number): Promise<
     return judgeFeatures(features, c2s, probe.showsEndPoint).map(found);
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
-    return [found({ severity: "error", message: error.message })];
+    return [found(failed(error))];
   } finally {
     probe.close();
   }
@@ -63,14 +86,17 @@ async function featuresOf(probe: Probe, domain: string): Promise<Element> {
     const heard = await probe.hear();
     if (heard.kind === "header") continue;
     if (heard.element.name === "features" && namespaceOf(heard.element) === NS.streams) return heard.element;
-    throw new ProbeError(refusal(heard.element, domain));
+    throw new ProbeError(refusal(heard.element, domain), describeDomain);
   }
 }
 
 async function proceed(probe: Probe): Promise<void> {
   const heard = await probe.hear();
   if (heard.kind === "element" && heard.element.name === "proceed" && namespaceOf(heard.element) === NS.tls) return;
-  throw new ProbeError("It offers STARTTLS, but refuses it.");
+  throw new ProbeError(
+    "It offers STARTTLS, but refuses it.",
+    "Has it a certificate for the domain? Its log says more.",
+  );
 }
 
 async function askComponentPort(domain: DomainConfig, deadlineMs: number): Promise<readonly Finding[]> {
@@ -80,18 +106,19 @@ async function askComponentPort(domain: DomainConfig, deadlineMs: number): Promi
     ...domain.delegations.map(({ entity }) => entity),
     ...(domain.components ?? []).map(({ jid }) => jid),
   ]);
-  const findings: Finding[] = [];
-  for (const name of names) {
+  return severally(names, async (name): Promise<Finding> => {
     const judgement = await askForComponent(componentUpstream(component, domain.name), name, deadlineMs);
-    findings.push({
-      ...judgement,
-      domain: domain.name,
-      port: "component",
-      message: `${domain.name}, component port ${component.host}:${component.port}: ${judgement.message}`,
-    });
-  }
-  return findings;
+    const message = `${domain.name}, component port ${component.host}:${component.port}: ${judgement.message}`;
+    return { ...judgement, domain: domain.name, port: "component", message };
+  });
 }
+
+function failed({ message, hint }: ProbeError): Judgement {
+  return { severity: "error", message, ...(hint === undefined ? {} : { hint }) };
+}
+
+const describeDomain =
+  "Let the server serve the domain (Prosody: VirtualHost; ejabberd: hosts), or correct its name in the configuration.";
 
 /** The server's stream header, with the id that the handshake needs, is as far as one comes without the secret. */
 async function askForComponent(server: Upstream, name: string, deadlineMs: number): Promise<Judgement> {
@@ -111,7 +138,7 @@ async function askForComponent(server: Upstream, name: string, deadlineMs: numbe
     return { severity: "error", message: refusal(refused, name), hint };
   } catch (error) {
     if (!(error instanceof ProbeError)) throw error;
-    return { severity: "error", message: error.message };
+    return failed(error);
   } finally {
     probe.close();
   }

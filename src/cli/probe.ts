@@ -12,8 +12,22 @@ export type Heard =
   | { readonly kind: "header"; readonly attributes: ReadonlyMap<string, string> }
   | { readonly kind: "element"; readonly element: Element };
 
-/** Why a conversation came to nothing; a sentence for the operator. */
-export class ProbeError extends Error {}
+/** Why a conversation came to nothing: a sentence for the operator, and what to do. */
+export class ProbeError extends Error {
+  readonly hint: string | undefined;
+
+  constructor(message: string, hint?: string) {
+    super(message);
+    this.hint = hint;
+  }
+}
+
+const wrongPort =
+  "Is that the server's port for it? Prosody: c2s_ports, component_ports; ejabberd: the listeners ejabberd_c2s, ejabberd_service.";
+const silentPort = `${wrongPort} One that waits for TLS, or for a PROXY header, says nothing either (tls: direct, proxyProtocol).`;
+
+// However slowly a server talks: each wait has its deadline, all of them have this many.
+const maxDeadlines = 4;
 
 const limits: FramerLimits = {
   maxFrameBytes: 65_536,
@@ -41,6 +55,7 @@ export class Probe {
   #failure: ProbeError | undefined;
   #wake: (() => void) | undefined;
   #bytes = 0;
+  #endsAt = Number.POSITIVE_INFINITY;
 
   constructor(upstream: Upstream, contentNamespace: FramerOptions["contentNamespace"], deadlineMs: number) {
     this.#upstream = upstream;
@@ -56,6 +71,7 @@ export class Probe {
 
   async open(): Promise<void> {
     const { host, port, tls, proxyProtocol } = this.#upstream;
+    this.#endsAt = Date.now() + maxDeadlines * this.#deadlineMs;
     const socket = connect({ host, port });
     await this.#until(socket, "connect", `${host} port ${port} cannot be reached`);
     // Our own address rather than LOCAL or UNKNOWN, of which mod_net_proxy takes neither.
@@ -72,7 +88,10 @@ export class Probe {
     plain.removeAllListeners("close");
     const socket = connectTls({ ...tlsClientOptions(this.#upstream), socket: plain });
     await this.#until(socket, "secureConnect", "TLS failed");
-    if (!isTrusted(socket, this.#upstream)) throw new ProbeError("The certificate is not the pinned one.");
+    if (!isTrusted(socket, this.#upstream)) {
+      const hint = "Was it renewed? openssl s_client -starttls xmpp shows it; name that one in pinnedCertificate.";
+      throw new ProbeError("The certificate is not the pinned one.", hint);
+    }
     this.#framer = new Framer({ contentNamespace: this.#contentNamespace, limits });
     this.#heard = [];
     this.#listen(socket);
@@ -90,13 +109,17 @@ export class Probe {
 
   /** The next thing that the server says. */
   async hear(): Promise<Heard> {
-    const deadline = Date.now() + this.#deadlineMs;
+    const deadline = Math.min(Date.now() + this.#deadlineMs, this.#endsAt);
     for (;;) {
       const next = this.#heard.shift();
       if (next !== undefined) return next;
       if (this.#failure !== undefined) throw this.#failure;
       const left = deadline - Date.now();
-      if (left <= 0) throw new ProbeError(`The server said nothing for ${this.#deadlineMs / 1_000} s.`);
+      if (left <= 0) {
+        const isSilent = deadline < this.#endsAt;
+        if (isSilent) throw new ProbeError(`The server said nothing for ${this.#deadlineMs / 1_000} s.`, silentPort);
+        throw new ProbeError("The server answers too slowly.", "Look at its load, and at the network in between.");
+      }
       await this.#something(left);
     }
   }
@@ -120,25 +143,32 @@ export class Probe {
     let timer: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve, reject) => {
       timer = setTimeout(
-        () => reject(new ProbeError(`${failure} within ${this.#deadlineMs / 1_000} s.`)),
+        () =>
+          reject(new ProbeError(`${failure} within ${this.#deadlineMs / 1_000} s.`, describeFailure("ETIMEDOUT").hint)),
         this.#deadlineMs,
       );
       socket.once(event, () => resolve());
-      socket.once("error", (error) => reject(new ProbeError(`${failure}: ${reasonOf(error)}.`)));
-      socket.once("close", () => reject(new ProbeError(`${failure}: the server closed the connection.`)));
+      socket.once("error", (error) => {
+        const { reason, hint } = describeFailure(codeOf(error), error.message);
+        reject(new ProbeError(`${failure}: ${reason}.`, hint));
+      });
+      socket.once("close", () => reject(new ProbeError(`${failure}: the server closed the connection.`, closedHint)));
     }).finally(() => clearTimeout(timer));
     socket.removeAllListeners();
     // From here on errors end the conversation, they do not end the process.
-    socket.on("error", (error) => this.#fail(`The connection broke: ${reasonOf(error)}.`));
+    socket.on("error", (error) => {
+      const { reason, hint } = describeFailure(codeOf(error), error.message);
+      this.#fail(`The connection broke: ${reason}.`, hint);
+    });
   }
 
   #listen(socket: Socket): void {
     socket.on("data", (chunk: Buffer) => this.#scan(chunk));
-    socket.on("close", () => this.#fail("The server closed the connection."));
+    socket.on("close", () => this.#fail("The server closed the connection.", closedHint));
   }
 
-  #fail(sentence: string): void {
-    this.#failure ??= new ProbeError(sentence);
+  #fail(sentence: string, hint?: string): void {
+    this.#failure ??= new ProbeError(sentence, hint);
     this.#wake?.();
   }
 
@@ -146,7 +176,7 @@ export class Probe {
     if (this.#failure !== undefined) return;
     this.#bytes += chunk.length;
     if (this.#bytes > maxBytes) {
-      this.#fail("The server talks without end.");
+      this.#fail("The server talks without end.", wrongPort);
       return;
     }
     this.#framer.scan(chunk, {
@@ -156,9 +186,9 @@ export class Probe {
           this.#heard.push({ kind: "header", attributes });
         } else if (kind === FrameKind.nonza || kind === FrameKind.iq || kind === FrameKind.message) {
           this.#heard.push({ kind: "element", element: parseElement(bytes, start, end, this.#framer.scope) });
-        } else if (kind === FrameKind.streamEnd) this.#fail("The server closed the stream.");
+        } else if (kind === FrameKind.streamEnd) this.#fail("The server closed the stream.", closedHint);
       },
-      fault: ({ code, source }) => this.#fail(`The server does not speak XMPP there (${code}, ${source}).`),
+      fault: ({ code, source }) => this.#fail(`The server does not speak XMPP there (${code}, ${source}).`, wrongPort),
     });
     this.#wake?.();
   }
@@ -170,24 +200,43 @@ export function streamHeader(contentNamespace: FramerOptions["contentNamespace"]
   return `<?xml version='1.0'?><stream:stream xmlns='${contentNamespace}' xmlns:stream='${NS.streams}' to='${to}'${version}>`;
 }
 
-function reasonOf(error: Error): string {
-  const code = "code" in error ? String(error.code) : "";
-  const words: ReadonlyMap<string, string> = new Map([
-    ["ECONNREFUSED", "nobody listens there"],
-    ["ENOTFOUND", "there is no such host"],
-    ["EHOSTUNREACH", "there is no way to that host"],
-    ["ENETUNREACH", "there is no way to that network"],
-    ["ECONNRESET", "the server cut the connection"],
-    ["ETIMEDOUT", "the server does not answer"],
-    ["DEPTH_ZERO_SELF_SIGNED_CERT", "the certificate is self-signed and neither ca nor pinnedCertificate names it"],
-    ["SELF_SIGNED_CERT_IN_CHAIN", "the certificate's authority is not trusted; name it in ca"],
-    ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", "the certificate's authority is not trusted; name it in ca"],
-    ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", "the certificate's authority is not trusted; name it in ca"],
-    ["ERR_TLS_CERT_ALTNAME_INVALID", "the certificate carries another name; see serverName"],
-    ["ERR_SSL_TLSV1_UNRECOGNIZED_NAME", "the server has no certificate with that name; see serverName"],
-    ["CERT_HAS_EXPIRED", "the certificate has expired"],
-    ["EPROTO", "the server does not speak TLS there"],
-    ["ERR_SSL_WRONG_VERSION_NUMBER", "the server does not speak TLS there"],
+const closedHint = "Its log says why; is there a limit of connections, or a list of addresses that may connect?";
+
+function codeOf(error: Error): string {
+  return "code" in error ? String(error.code) : "";
+}
+
+/** A failure in an operator's words, and what to do about it. */
+function describeFailure(code: string, otherwise = ""): { readonly reason: string; readonly hint?: string } {
+  const trust =
+    "Name its certificate, or the authority that issued it, in ca, or the certificate in pinnedCertificate.";
+  const [reason, hint] = failures(trust).get(code) ?? [code === "" ? otherwise : code, undefined];
+  return { reason, ...(hint === undefined ? {} : { hint }) };
+}
+
+function failures(trust: string): ReadonlyMap<string, readonly [reason: string, hint: string]> {
+  const noWay = "Correct the host in the configuration, or the network in between.";
+  const name = "Write the name that it carries as serverName.";
+  const noTls =
+    "Use tls: none or tls: starttls, or name its port with TLS (Prosody: c2s_direct_tls_ports; ejabberd: tls: true).";
+  const unknownAuthority = "the certificate's authority is not trusted";
+  return new Map([
+    ["ECONNREFUSED", ["nobody listens there", `Start the server, or correct host and port. ${wrongPort}`]],
+    ["ENOTFOUND", ["there is no such host", noWay]],
+    ["EAI_AGAIN", ["the name server does not answer", noWay]],
+    ["EHOSTUNREACH", ["there is no way to that host", noWay]],
+    ["ENETUNREACH", ["there is no way to that network", noWay]],
+    ["ECONNRESET", ["the server cut the connection", closedHint]],
+    ["ETIMEDOUT", ["the server does not answer", "Is a firewall in between, or the machine down?"]],
+    ["DEPTH_ZERO_SELF_SIGNED_CERT", ["the certificate is self-signed, and nothing names it", trust]],
+    ["SELF_SIGNED_CERT_IN_CHAIN", [unknownAuthority, trust]],
+    ["UNABLE_TO_VERIFY_LEAF_SIGNATURE", [unknownAuthority, trust]],
+    ["UNABLE_TO_GET_ISSUER_CERT_LOCALLY", [unknownAuthority, trust]],
+    ["ERR_TLS_CERT_ALTNAME_INVALID", ["the certificate carries another name", name]],
+    ["ERR_SSL_TLSV1_UNRECOGNIZED_NAME", ["the server has no certificate with that name", name]],
+    ["CERT_HAS_EXPIRED", ["the certificate has expired", "Renew it on the server, or pin it (pinnedCertificate)."]],
+    ["EPROTO", ["the server does not speak TLS there", noTls]],
+    ["ERR_SSL_WRONG_VERSION_NUMBER", ["the server does not speak TLS there", noTls]],
+    ["ERR_SSL_PACKET_LENGTH_TOO_LONG", ["the server does not speak TLS there", noTls]],
   ]);
-  return words.get(code) ?? (code === "" ? error.message : code);
 }
