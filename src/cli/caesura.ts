@@ -18,6 +18,7 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   stderr: process.stderr,
   stdin: process.stdin,
   env: process.env,
-  hasColours: process.stdout.isTTY && process.stdout.hasColors() && process.env["NO_COLOR"] === undefined,
+  // https://no-color.org: set, and not to nothing.
+  hasColours: process.stdout.isTTY && process.stdout.hasColors() && (process.env["NO_COLOR"] ?? "") === "",
   ports,
 });

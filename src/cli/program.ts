@@ -1,7 +1,9 @@
 import { readFileSync } from "node:fs";
-import { Command, CommanderError } from "commander";
+import { Argument, Command, CommanderError } from "commander";
 import { check } from "./check.js";
 import type { CheckOptions } from "./check.js";
+import { completion, shells } from "./completion.js";
+import type { Shell } from "./completion.js";
 import { explain } from "./explain.js";
 import type { ExplainOptions } from "./explain.js";
 import type { ImportOptions } from "./import.js";
@@ -108,6 +110,23 @@ export async function runCommandLine(arguments_: readonly string[], terminal: Te
     .description("print the JSON Schema of the configuration file, for editors")
     .action(() => {
       outcome = schema(terminal);
+    });
+  program
+    .command("completion")
+    .description("print a script that lets a shell complete commands, options and file names")
+    .addArgument(new Argument("<shell>", "which shell").choices(shells))
+    .addHelpText("after", "\nFor example: caesura completion bash > /etc/bash_completion.d/caesura")
+    .action((shell: Shell) => {
+      terminal.stdout.write(completion(program, shell));
+    });
+  program
+    .command("version")
+    .description("print the versions of Caesura and of Node.js")
+    .option("--json", "print them as JSON")
+    .action(({ json }: { readonly json?: boolean }) => {
+      const versions = { caesura: version(), node: process.versions.node };
+      const text = `caesura ${versions.caesura}, Node.js ${versions.node}`;
+      terminal.stdout.write(`${json === true ? JSON.stringify(versions, null, 2) : text}\n`);
     });
   program
     .command("demo")
