@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { Argument, Command, CommanderError } from "commander";
+import { Argument, Command, CommanderError, Option } from "commander";
 import { check } from "./check.js";
 import type { CheckOptions } from "./check.js";
 import { completion, shells } from "./completion.js";
@@ -88,7 +88,8 @@ export async function runCommandLine(arguments_: readonly string[], terminal: Te
     .description("hold the rules against files of cases that say what is to become of a stanza")
     .argument("<file...>", "YAML files with cases")
     .option("-c, --config <file>", "the configuration file; the one that the cases name if left out")
-    .option("--json", "print the result as JSON")
+    .addOption(new Option("--json", "print the result as JSON").conflicts("junit"))
+    .option("--junit", "print the result as JUnit XML, for continuous integration")
     .addHelpText("after", "\nExit codes: 0 if every case came out as expected, 1 if not, 2 for a wrong command line.")
     .action(async (files: readonly string[], options: RulesTestOptions) => {
       const { testRules } = await import("./rules-test.js");

@@ -3,6 +3,8 @@ import { loadRules } from "../config/index.js";
 import type { Problem, RulesConfig } from "../config/index.js";
 import { chooseDomain, describeStep, framerLimits } from "./explain.js";
 import { formatNotes, sourceText, summarise } from "./report.js";
+import { junit } from "./rules-junit.js";
+import type { JunitSuite } from "./rules-junit.js";
 import { loadRuleCases } from "./rule-cases.js";
 import type { Expectation, RuleCase } from "./rule-cases.js";
 import { readStanzas } from "./stanza-input.js";
@@ -15,6 +17,7 @@ export interface RulesTestOptions {
   /** Replaces the configuration that the file with the cases names. */
   readonly config?: string;
   readonly json?: boolean;
+  readonly junit?: boolean;
 }
 
 /** One case, run. */
@@ -51,7 +54,8 @@ export function testRules(files: readonly string[], options: RulesTestOptions, t
   const isOk = results.every(isPassed);
   if (options.json === true) {
     terminal.stdout.write(`${JSON.stringify({ ok: isOk, files: results.map(asJson) }, null, 2)}\n`);
-  } else for (const result of results) report(result, terminal);
+  } else if (options.junit === true) terminal.stdout.write(junit(results.map(asJunit)));
+  else for (const result of results) report(result, terminal);
   return isOk ? exitCode.clean : exitCode.failure;
 }
 
@@ -164,6 +168,24 @@ function firstDifference(one: string, other: string): number {
 /** Names stand in one line, and move no cursor. */
 function oneLine(text: string): string {
   return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ");
+}
+
+function asJunit({ file, problems, outcomes }: FileOutcome): JunitSuite {
+  return {
+    file,
+    problems: problems
+      .filter(({ severity }) => severity === "error")
+      .map((problem) => `${problem.file}:${problem.line}:${problem.column}: ${problem.message}`),
+    cases: outcomes.map((outcome) => {
+      const { name, line } = outcome.case;
+      // The first line names the case, which has a place of its own.
+      const told = tell(outcome, file)
+        .split("\n")
+        .slice(1)
+        .map((text) => text.replace(/^ {6}/, ""));
+      return { name, line, failure: isCasePassed(outcome) ? undefined : told.join("\n").trimEnd() };
+    }),
+  };
 }
 
 /** The documented shape of `--json` (docs/commands.md). */

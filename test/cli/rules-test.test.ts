@@ -1,5 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
+import { DOMParser } from "@xmldom/xmldom";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { workspace, yaml } from "../config/workspace.js";
@@ -29,6 +30,8 @@ cases:
     stanza: <iq type='get' id='a'><query xmlns='urn:xmpp:mam:2' node='n'/></iq>
 ${more.replaceAll(/^/gm, "    ")}
 `;
+
+const parseXml = (text: string) => new DOMParser().parseFromString(text, "text/xml");
 
 describe("caesura rules test", () => {
   test.each(readdirSync(examples))("finds that the example %s holds", async (name) => {
@@ -171,5 +174,31 @@ describe("caesura rules test", () => {
   test("needs a file", async () => {
     expect((await caesura(["rules", "test"])).code).toBe(2);
     expect((await caesura(["rules"])).code).toBe(2);
+  });
+});
+
+describe("caesura rules test --junit", () => {
+  test("is XML that names each case, what failed in it, and what could not be run", async () => {
+    const { code, stdout, file, space } = await run(
+      `${one("expect: passed")}  - { name: "b & \\u0001 <c>", from: juliet@capulet.lit/b, stanza: "<iq/>", expect: refused }\n`,
+      "--junit",
+    );
+    expect(code).toBe(1);
+    const suite = parseXml(stdout).getElementsByTagName("testsuite")[0];
+    expect([suite?.getAttribute("name"), suite?.getAttribute("tests")]).toEqual([file, "2"]);
+    const [first, second] = [...(suite?.getElementsByTagName("testcase") ?? [])];
+    expect([first?.getAttribute("name"), first?.getAttribute("line")]).toEqual(["a query", "4"]);
+    expect(first?.textContent).toMatch(/^- expect: passed\n\+ expect: delegated\n/);
+    expect(second?.getAttribute("name")).toBe("b & \u{fffd} <c>");
+    const broken = space.write("broken.yaml", "version: 2\n");
+    const { stdout: errors } = await caesura(["rules", "test", "--junit", broken]);
+    expect(parseXml(errors).getElementsByTagName("error")[0]?.textContent).toMatch(/:1:\d+: /);
+  });
+
+  test("has no failure in it when all is well, and is one of two shapes", async () => {
+    const { code, stdout } = await run(one("expect: delegated"), "--junit");
+    expect(code).toBe(0);
+    expect(stdout).toContain('failures="0" errors="0"');
+    expect((await run(one("expect: delegated"), "--junit", "--json")).code).toBe(2);
   });
 });
