@@ -131,6 +131,28 @@ describe.skipIf(cannotRun("prosody", "openssl", "chromium"))("the status page in
   });
 });
 
+describe.skipIf(cannotRun("prosody", "openssl", "chromium"))("the status page of a proxy that is being stopped", () => {
+  test("shows how far that is, and says that it is old when the process has ended", async () => {
+    const scene = await Scene.withProsody({ more: { drain: { spread: "8s" }, timeouts: { shutdown: "12s" } } });
+    const browser = await startBrowser();
+    try {
+      for (const resource of ["balcony", "orchard", "church", "tomb"]) await scene.login("juliet", { resource });
+      const { page } = await openPage(browser);
+      await page.goto(`http://127.0.0.1:${String(scene.caesura.ports.admin)}/`);
+      await page.locator("#live", { hasText: "Live" }).waitFor();
+      scene.caesura.peer.signal("SIGTERM");
+      await page.locator("#drain", { hasText: /\d of 4 connections have ended\. [1-4] clients are left/ }).waitFor();
+      expect(await page.textContent("#health")).toContain("draining: new clients are turned away");
+      expect(await page.getByRole("progressbar").getAttribute("max")).toBe("4");
+      await page.locator("#live", { hasText: "Connection lost" }).waitFor({ timeout: 30_000 });
+      expect(await page.locator("#drain").isVisible()).toBe(true);
+    } finally {
+      await browser.close();
+      await scene.stop();
+    }
+  }, 60_000);
+});
+
 describe.skipIf(cannotRun("prosody", "openssl", "chromium"))("the status page with a token", () => {
   test("is shown under another name to who gives the token as a password, and to nobody else", async () => {
     const scene = await Scene.withProsody();

@@ -186,6 +186,26 @@ describe.skipIf(cannotRun("chromium"))("who reads the status page", () => {
     await Promise.all(others.map(async (other) => other.body?.cancel()));
   });
 
+  test("who has looked at something else for a minute leaves the place to others, and is back at once", async () => {
+    scene = await PageScene.open();
+    const { page } = await openPage(browser);
+    pages.push(page);
+    await page.clock.install();
+    await page.goto(scene.address);
+    await isLive(page);
+    const hide = (isHidden: boolean): Promise<unknown> =>
+      page.evaluate(`Object.defineProperty(document, "hidden", { configurable: true, get: () => ${String(isHidden)} });
+        document.dispatchEvent(new Event("visibilitychange"))`);
+    await hide(true);
+    await page.clock.fastForward(50_000);
+    expect(scene.readers).toBe(1);
+    await page.clock.fastForward(15_000);
+    await expect.poll(() => scene.readers).toBe(0);
+    await hide(false);
+    await expect.poll(() => scene.readers).toBe(1);
+    await isLive(page);
+  });
+
   test("chooses how much time the plots show", async () => {
     scene = await PageScene.open();
     const { page, complaints } = await open();
