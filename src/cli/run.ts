@@ -2,6 +2,7 @@ import { loadConfig, type Config, type Problem } from "../config/index.js";
 import { InheritedSockets, ListenError } from "../listen/index.js";
 import {
   createLogger,
+  errorText,
   flushLog,
   lineFormat,
   standardOutput,
@@ -36,7 +37,8 @@ export async function run({ config: file }: RunOptions, terminal: Terminal): Pro
   const sockets = InheritedSockets.of(env, process.pid);
   const loaded = loadConfig(file, { env, sockets: sockets.names });
   if (!loaded.ok) {
-    stderr.write(`${formatProblems(loaded.problems, sourceText(file))}${summarise(loaded.problems)}\n`);
+    const text = `${formatProblems(loaded.problems, sourceText(file))}${summarise(loaded.problems)}\n`;
+    stderr.write(errorText(text, env));
     return exitCode.usage;
   }
   const destination = standardOutput();
@@ -81,7 +83,7 @@ export async function run({ config: file }: RunOptions, terminal: Terminal): Pro
   } catch (error) {
     if (!(error instanceof ListenError || error instanceof StoreError)) throw error;
     log.fatal({ event: error instanceof StoreError ? "store-failed" : "listen-failed" }, error.message);
-    stderr.write(`${placeOf(error, file, loaded.config)}: ${error.message}\n`);
+    stderr.write(errorText(`${placeOf(error, file, loaded.config)}: ${error.message}\n`, env));
     await flushLog(log);
     return exitCode.failure;
   } finally {

@@ -60,6 +60,15 @@ function withPriority(line: string): string {
   return `<${priorities.get(level) ?? 6}>${line}`;
 }
 
+/**
+ * What stands on standard error, each line of which is an error to the journal too: `journalctl -p err` shows it.
+ *
+ * Source  sd-daemon(3). An empty line has nothing to say, and the journal drops it.
+ */
+export function asErrors(text: string): string {
+  return text.replaceAll(/^(?=.)/gm, `<${priorities.get("error") ?? 3}>`);
+}
+
 /** `12:34:56.789 INFO  0003 bound to a full JID  event=bound jid=juliet@capulet.lit/balcony`; a stack trace stands below. */
 function pretty(line: string, hasColours: boolean): string {
   const fields = parsed(line);

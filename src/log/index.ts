@@ -19,4 +19,4 @@ export {
 export { dropReasons, LogDestination, type DropReason, type LogDestinationParts } from "./destination.js";
 export { lineFormat, type FormatLine, type OutputKind } from "./format.js";
 export { Repetition, type RepetitionLimits, type WriteLine } from "./repetition.js";
-export { standardOutputKind } from "./standard-output.js";
+export { errorText, standardOutputKind } from "./standard-output.js";

@@ -1,5 +1,5 @@
 import { constants, fstatSync, openSync, writeSync } from "node:fs";
-import { isJournalStream, type OutputKind } from "./format.js";
+import { asErrors, isJournalStream, type OutputKind } from "./format.js";
 
 /** Writes to standard output without waiting for its reader: what `LogDestination` asks for. */
 export function standardOutputWriter(): (bytes: Uint8Array) => number {
@@ -13,6 +13,11 @@ export function standardOutputKind(env: Readonly<Record<string, string | undefin
     isTerminal: process.stdout.isTTY,
     isJournal: isJournalStream(env["JOURNAL_STREAM"], fstatSync(1, { bigint: true })),
   };
+}
+
+/** A text for standard error that says what is wrong: to the journal with a priority, as it is to everybody else. */
+export function errorText(text: string, env: Readonly<Record<string, string | undefined>>): string {
+  return isJournalStream(env["JOURNAL_STREAM"], fstatSync(2, { bigint: true })) ? asErrors(text) : text;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { createLogger, LogDestination, droppedLine, lineFormat } from "../../src/log/index.js";
-import { isJournalStream } from "../../src/log/format.js";
+import { asErrors, isJournalStream } from "../../src/log/format.js";
 
 const nowhere = { isTerminal: false, isJournal: false, hasColours: false };
 const time = "2026-11-22T19:00:01.234Z";
@@ -16,6 +16,12 @@ describe("the form of a line", () => {
     expect(lineFormat("json", { isTerminal: true, isJournal: true, hasColours: true })(came)).toBe(came);
     expect(lineFormat("auto", { ...nowhere, isJournal: true })(came)).toBe(`<6>${came}`);
     expect(lineFormat("auto", { ...nowhere, isTerminal: true })(came)).toBe("19:00:01.234 INFO  x event=bound\n");
+  });
+
+  test("is one of an error to the journal, each of several, if it stands on standard error (sd-daemon(3))", () => {
+    expect(asErrors("proxy.yaml:1:1: error: x\n  1 | y\n\n1 error\n")).toBe(
+      "<3>proxy.yaml:1:1: error: x\n<3>  1 | y\n\n<3>1 error\n",
+    );
   });
 
   test.each([
