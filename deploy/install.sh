@@ -1,14 +1,22 @@
 #!/bin/sh
-# Installs Caesura as a systemd service, or takes it away again. Safe to repeat: an installation is replaced as a whole, and
-# what is yours in /etc/caesura is not touched.
-#
-#   deploy/install.sh               build if need be, install
-#   deploy/install.sh --uninstall   remove the program and the units; /etc/caesura stays
-#   deploy/install.sh --purge       remove /etc/caesura as well
-#
-# DESTDIR    puts everything below that folder, for packages; systemd is not told then
-# NODE       the Node.js that the service runs with; the one in PATH if not given
 set -eu
+
+usage() {
+	cat <<-END
+		usage: deploy/install.sh [--uninstall | --purge]
+
+		Installs Caesura as a systemd service, or takes it away again. Safe to repeat: an installation is replaced as a
+		whole, and what is yours in /etc/caesura is not touched.
+
+		  (no option)   build if need be, install; nothing is started or restarted
+		  --uninstall   stop it, remove the program and the units; /etc/caesura stays
+		  --purge       remove /etc/caesura as well, keys and secrets included
+
+		Environment:
+		  DESTDIR   puts everything below that folder, for packages; systemd is not told then
+		  NODE      the Node.js that the service runs with; the one in PATH if not given
+	END
+}
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 destdir=${DESTDIR:-}
@@ -17,7 +25,7 @@ bin=$destdir/usr/bin
 etc=$destdir/etc/caesura
 units=$destdir/usr/lib/systemd/system
 share=$destdir/usr/share/caesura
-unit_names='caesura.service caesura.socket caesura-direct.socket caesura-component.socket'
+unit_names='caesura.service caesura.socket caesura-direct.socket caesura-component.socket caesura-websocket.socket'
 
 fail() {
 	echo "install: $*" >&2
@@ -37,17 +45,28 @@ check_node() {
 		const [major, minor] = process.versions.node.split(".").map(Number);
 		process.exit(major > 20 || (major === 20 && minor >= 19) ? 0 : 1);
 	' || fail "$node is $("$node" --version 2>/dev/null || echo 'no Node.js'); Caesura needs 20.19 or later"
+	# The service has ProtectHome= and PrivateTmp=, and is no user whom a private folder lets in. nvm and its like install there.
+	case $(readlink -f "$node") in
+	/root/* | /home/* | /run/user/* | /tmp/* | /var/tmp/*)
+		[ -n "$destdir" ] || fail "$node is where the service may not look; install Node.js in /usr/local, and name it: NODE=/usr/local/bin/node"
+		echo "install: note: $node is where a service may not look; it has to be elsewhere on the machine that this is for" >&2
+		;;
+	esac
 }
 
-# A source that has been updated is built again; one that was built before it was brought here has no src.
+check_permission() {
+	[ -n "$destdir" ] || [ "$(id -u)" = 0 ] || fail 'only root may do this'
+}
+
+# A checkout is built as it is now, also after a pull; a release brings what was built of it.
 build() {
 	if [ ! -d "$here/src" ]; then
-		[ -f "$here/dist/cli/caesura.js" ] || fail "there is neither src nor dist in $here"
+		[ -f "$here/dist/cli/caesura.js" ] || fail "there is neither a program nor its source in $here"
 		return
 	fi
-	(cd "$here" && "$node" --input-type=module -e '
+	(cd "$here" && "$node" --input-type=module --eval '
 		import { ensureBuild, ensurePackages } from "./scripts/setup.mjs";
-		const say = (text) => console.log("install: " + text);
+		const say = (text) => console.log("install:", text);
 		await ensurePackages(say);
 		await ensureBuild(say);
 	')
@@ -64,6 +83,8 @@ install_program() {
 	(cd "$lib.new" && npm ci --omit=dev --ignore-scripts --no-audit --no-fund --prefer-offline --loglevel=error)
 	# Anybody may run `caesura check`, whatever the umask of whoever installs is.
 	chmod -R u=rwX,go=rX "$lib.new"
+	# Some versions of npm keep the numbers of whoever made a package, and who has such a number here could change it.
+	if [ "$(id -u)" = 0 ]; then chown -hR 0:0 "$lib.new"; fi
 	if [ -d "$lib" ]; then mv "$lib" "$lib.old"; fi
 	mv "$lib.new" "$lib"
 	rm -rf "$lib.old"
@@ -94,8 +115,7 @@ install_configuration() {
 	chmod 755 "$etc"
 	chmod 700 "$etc/tls" "$etc/secrets"
 	# Editors find the schema beside the file.
-	cp "$here/proxy.schema.json" "$etc/proxy.schema.json"
-	chmod 644 "$etc/proxy.schema.json"
+	ln -sfn ../../usr/lib/caesura/proxy.schema.json "$etc/proxy.schema.json"
 	if [ -e "$etc/proxy.yaml" ]; then
 		echo "install: $etc/proxy.yaml stays as it is"
 	else
@@ -105,6 +125,7 @@ install_configuration() {
 }
 
 install() {
+	check_permission
 	check_node
 	command -v npm >/dev/null || fail 'there is no npm in PATH'
 	build
@@ -123,12 +144,16 @@ install() {
 }
 
 uninstall() {
+	check_permission
 	# shellcheck disable=SC2086 # names without spaces
 	manager disable --now $unit_names || true
 	for name in $unit_names; do rm -f "$units/$name"; done
 	rm -rf "$lib" "$lib.new" "$lib.old" "$share"
 	rm -f "$bin/caesura" "$bin/caesura.new"
 	manager daemon-reload
+	# Those that had failed are remembered otherwise.
+	# shellcheck disable=SC2086 # names without spaces
+	manager reset-failed $unit_names 2>/dev/null || true
 }
 
 case ${1:-} in
@@ -141,5 +166,6 @@ case ${1:-} in
 	uninstall
 	rm -rf "$etc"
 	;;
-*) fail "$1 is no option; there are --uninstall and --purge" ;;
+--help | -h) usage ;;
+*) fail "$1 is no option; there are --uninstall, --purge and --help" ;;
 esac

@@ -41,6 +41,14 @@ describe.skipIf(cannotRun("npm", "shellcheck", "openssl"))("deploy/install.sh", 
     expect(run("shellcheck", ["--shell=sh", script])).toEqual({ status: 0, output: "" });
   });
 
+  test("tells its options and does nothing else when it is asked for help", () => {
+    const fresh = temporaryFolder("help");
+    const { status, output } = run("sh", [script, "--help"], { DESTDIR: fresh });
+    expect(status).toBe(0);
+    for (const word of ["--uninstall", "--purge", "DESTDIR", "NODE"]) expect(output).toContain(word);
+    expect(existsSync(join(fresh, "etc"))).toBe(false);
+  });
+
   test("puts everything where Debian's administrators look for it", () => {
     for (const path of [
       "usr/bin/caesura",
@@ -64,8 +72,12 @@ describe.skipIf(cannotRun("npm", "shellcheck", "openssl"))("deploy/install.sh", 
   test("lets nobody but root read keys and secrets, and everybody the rest, whatever the umask is", () => {
     expect([mode("etc/caesura/tls"), mode("etc/caesura/secrets")]).toEqual(["700", "700"]);
     const strict = temporaryFolder("strict");
-    const { status } = run("sh", ["-c", `umask 077 && exec sh "$0"`, script], { DESTDIR: strict });
+    // Where nvm and its like put it, a service with ProtectHome= and PrivateTmp= cannot run it.
+    const node = join(strict, "node");
+    writeFileSync(node, `#!/bin/sh\nexec "${process.execPath}" "$@"\n`, { mode: 0o755 });
+    const { status, output } = run("sh", ["-c", `umask 077 && exec sh "$0"`, script], { DESTDIR: strict, NODE: node });
     expect(status).toBe(0);
+    expect(output).toContain(`${node} is where a service may not look`);
     for (const [path, wanted] of [
       ["usr/lib/caesura/dist/cli/caesura.js", 0o755],
       ["usr/lib/systemd/system/caesura.socket", 0o644],
