@@ -27,6 +27,7 @@ const peers = [
   "profanity",
   "tmux",
   "openssl",
+  "fakeroot",
   "curl",
   "procps",
 ];
