@@ -21,4 +21,4 @@ log = { { levels = { min = "info" }, to = "console" } }
 VirtualHost "capulet.lit"
 
 Component "verse.capulet.lit"
-	component_secret = "but soft"
+	component_secret = ENV_COMPONENT_SECRET

@@ -66,7 +66,13 @@ describe("the composition", () => {
       expect(stages.map((stage) => stage.name)).toContain(textAt(service, "build", "target"));
     } else expect(image).toMatch(/:v?[0-9]/);
     for (const network of textsOf(at(service, "networks"))) expect(keysOf(at(document, "networks"))).toContain(network);
-    for (const other of textsOf(at(service, "depends_on"))) expect(keysOf(services)).toContain(other);
+    for (const other of keysOf(at(service, "depends_on"))) {
+      expect(keysOf(services)).toContain(other);
+      if (textAt(service, "depends_on", other, "condition") !== "service_healthy") continue;
+      // Healthy is only who is asked how he is: here, or by the image.
+      const isAsked = at(services, other, "healthcheck") !== undefined;
+      expect(isAsked || textAt(services, other, "build", "target") === "caesura", other).toBe(true);
+    }
     for (const volume of textsOf(at(service, "volumes"))) {
       const [source = "", target = ""] = volume.split(":");
       expect(target).toMatch(/^\//);
@@ -82,7 +88,16 @@ describe("the composition", () => {
     expect(textsOf(at(services, "prosody", "networks"))).toEqual(["behind"]);
     expect(at(document, "networks", "behind", "internal")).toBe(true);
     for (const port of textsOf(at(services, "grafana", "ports"))) expect(port).toMatch(/^127\.0\.0\.1:/);
+    expect(textAt(services, "grafana", "environment", "GF_AUTH_DISABLE_LOGIN_FORM")).toBe("true");
     expect(textsOf(at(services, "caesura", "ports")).join(" ")).not.toContain("9199");
+  });
+
+  test("holds no secret: Prosody and the entity share one of the environment", () => {
+    const secret = "${COMPONENT_SECRET:?make the file .env first}";
+    for (const name of ["prosody", "entity"])
+      expect(textAt(services, name, "environment", "COMPONENT_SECRET"), name).toBe(secret);
+    expect(readFileSync(join(compose, "prosody.cfg.lua"), "utf8")).toContain("component_secret = ENV_COMPONENT_SECRET");
+    expect(readFileSync(join(compose, "compose.yaml"), "utf8")).toContain("COMPONENT_SECRET=$(openssl rand");
   });
 
   test("lets Caesura and the entity write nothing and gain nothing", () => {

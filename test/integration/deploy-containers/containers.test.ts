@@ -69,6 +69,7 @@ describe.skipIf(cannotRun("npm", "openssl", "prosody"))("the steps of the Docker
         name: "Prosody",
         command: findProgram("prosody") ?? "prosody",
         args: ["--config", prosodyFile],
+        env: { COMPONENT_SECRET: "but soft" },
         isReady: (log) => log.includes("Activated service 'component' on ["),
       }),
     );
