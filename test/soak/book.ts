@@ -135,8 +135,11 @@ export class Book {
       if (from?.includes("/") === true && iq.toString().includes("recipient-unavailable")) return;
       // What clients say of delegation is nothing.
       if (from?.includes("/") === true && iq.getChild("delegation") !== undefined) return;
-      const before = session.answered.get(id) ?? "nothing";
-      this.breach(`${session.jid}: an answer to nobody's request: ${iq.toString()}; before: ${before}`);
+      const before =
+        session.answered.get(id) ?? (open.map((one) => `${one.token} to ${addressOf(one)}`).join(" ") || "nothing");
+      this.breach(
+        `${session.jid}: an answer to nobody's request: ${iq.toString()}; before: ${before}; ${session.story}`,
+      );
       return;
     }
     if (open.includes(asked)) open.splice(open.indexOf(asked), 1);

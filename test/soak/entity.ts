@@ -103,16 +103,17 @@ export class StormEntity {
 
   #take(received: Received, stream: XmppStream): boolean {
     const { element } = received;
-    const { type, from = "", id = "" } = element.attrs as Record<string, string | undefined>;
+    const { type, from = "", to = this.jid, id = "" } = element.attrs as Record<string, string | undefined>;
     if (!element.is("iq")) return element.is("message") || element.is("presence");
     if (type !== "get" && type !== "set") return true;
     const wrapped = unwrap(received);
     // Only the server's own address speaks for the server; a user may send anything.
     if (wrapped !== undefined && !from.includes("@")) this.#answer(wrapped, stream);
     else {
+      // ejabberd sends what is for one component to another, while the one is away (`global_routes`).
       const error =
         "<error type='cancel'><feature-not-implemented xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>";
-      stream.send(`<iq type='error' id='${id}' from='${this.jid}' to='${from}'>${error}</iq>`);
+      stream.send(`<iq type='error' id='${id}' from='${to}' to='${from}'>${error}</iq>`);
     }
     return true;
   }

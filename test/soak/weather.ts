@@ -28,6 +28,7 @@ export class Weather {
         await stage.restartServer();
       }
       if (stage.caesura === undefined) continue;
+      if (stage.caesura.peer.hasEnded) throw new Error(`Caesura ended.\n${stage.caesura.peer.tail(20)}`);
       const what = chance.weighed({ reload: stage.options.reloads ? 4 : 0, level: 1, close: 3, deaf: 2, look: 3 });
       stage.book.count(`weather ${what}`);
       await this.#happens(what);
