@@ -148,3 +148,32 @@ test("components, and users who are managing entities, serve others; nobody else
   expect(world.client().machine.servesOthers).toBe(false);
   expect(world.component().machine.servesOthers).toBe(true);
 });
+
+describe("a component's link that is asked to end while the component owes a reply", () => {
+  const ways: Record<string, (entity: Link) => void> = {
+    "half-closes": (entity) => entity.machine.finished("component"),
+    "ends its stream": (entity) => entity.near("</stream:stream>"),
+    "is lost": (entity) => entity.machine.closed("component", "reset"),
+    "loses the server": (entity) => entity.machine.closed("server", "end"),
+    "hears the server end its stream": (entity) => entity.server("</stream:stream>"),
+    "has its server half-close": (entity) => entity.machine.finished("server"),
+  };
+
+  test.each(Object.entries(ways))(
+    "ends once when it %s: whoever waits is answered, and nothing is left (D33)",
+    (_, go) => {
+      const world = new World([domain([rule(NAMESPACE)])]);
+      const entity = world.entity();
+      const juliet = world.boundClient();
+      juliet.client(SET);
+      entity.machine.shutdown({ condition: "system-shutdown" });
+      expect(entity.endReason).toBeUndefined();
+      go(entity);
+      expect(juliet.take("client")).toContain("service-unavailable");
+      expect(world.outcomes).toEqual(["no_link:entity-lost"]);
+      entity.machine.closed("component", "end");
+      expect(entity.events.filter(({ kind }) => kind === "ended")).toHaveLength(1);
+      expect(world.hub.delegations.pending).toBe(0);
+    },
+  );
+});

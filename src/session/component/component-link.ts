@@ -270,6 +270,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
 
   #endFromComponent(): boolean {
     this.#componentDown();
+    if (this.#teardown.hasEnded) return false;
     if (this.#isRelayed) {
       this.#teardown.endSent("server");
       return true;
@@ -285,6 +286,7 @@ export class ComponentLink implements LinkMachine, LinkStats {
       this.#teardown.headerSent("component", rootName);
     } else if (kind === FrameKind.streamEnd) {
       this.#componentDown();
+      if (this.#teardown.hasEnded) return false;
       this.#teardown.endSent("component");
     } else if (kind === FrameKind.nonza) {
       return this.#nonzaFromServer(bytes, start, end);

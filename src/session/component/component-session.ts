@@ -159,11 +159,13 @@ export class ComponentSession implements Carrier, GrantParty {
   end(): void {
     this.#liveness.settled();
     this.#server?.end();
-    if (this.#requests === undefined) return;
+    const requests = this.#requests;
+    if (requests === undefined) return;
+    // Whoever is answered now may be the last that a link waits for which is asked to end: then this is called again.
+    this.#requests = undefined;
     this.questions.end();
     this.#hub.entityDown(this);
-    this.#requests.end();
-    this.#requests = undefined;
+    requests.end();
   }
 
   /** True: the iq was the reply to a wrapper, or a request that a rule delegates. */
