@@ -17,7 +17,7 @@ import { Links, RelayMetrics, Turns, type CountingMachine, type DrainProgress } 
 import { Hub, openClientLink, openComponentLink, type Performer } from "./session/index.js";
 import { Grants } from "./main/grants.js";
 import { Administration } from "./main/administration.js";
-import { handOverSessions, takeOverSessions } from "./main/handover.js";
+import { Handover } from "./main/handover.js";
 import { logHubEvent } from "./main/hub-log.js";
 import { Observatory } from "./main/observatory.js";
 import { ReloadCounts } from "./main/reload-counts.js";
@@ -80,6 +80,7 @@ export class StreamProxy {
   readonly #reloads: ReloadCounts;
   readonly #world: World;
   readonly #hub: Hub;
+  readonly #handover: Handover;
   readonly #links = new Links();
   readonly #admission: Admission;
   readonly #arrivals = new Arrivals();
@@ -123,6 +124,7 @@ export class StreamProxy {
     });
     this.#hub = new Hub(this.#world);
     this.#world.serve(this.#hub);
+    this.#handover = new Handover(this.#hub, log);
     this.#process = declareProcess(this.#families, { version: packageVersion() });
     declareLog(this.#families, droppedLogLines);
     this.#metrics = new RelayMetrics(this.#families);
@@ -252,8 +254,7 @@ export class StreamProxy {
         if (!isReload) {
           this.#certificates.use(certificates);
           this.#hub.configure(domains);
-          const { handoverFile } = config.streamManagement;
-          if (handoverFile !== undefined) takeOverSessions(this.#hub, handoverFile, this.#log);
+          this.#handover.take(config.streamManagement.handoverFile);
         }
         await this.#listeners.configure(config.listen);
       } catch (error) {
@@ -289,8 +290,7 @@ export class StreamProxy {
     const arrived = this.#arrivals.settled(Math.min(arrivalMs, timeouts.shutdownMs / 4));
     const { forced } = await this.#links.drain({ ...drain, deadlineMs: timeouts.shutdownMs }, arrived);
     if (forced > 0) this.#log.warn({ event: "forced", connections: forced }, "the shutdown deadline passed");
-    const { handoverFile } = this.#config.streamManagement;
-    if (handoverFile !== undefined) handOverSessions(this.#hub, handoverFile, this.#log);
+    this.#handover.give(this.#config.streamManagement.handoverFile);
     this.#world.close();
     await this.#grants.close();
     await this.#administration.close();

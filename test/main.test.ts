@@ -8,6 +8,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { loadConfig, type Config } from "../src/config/index.js";
 import { createLogger, type Logger } from "../src/log/index.js";
 import { startProxy, type StreamProxy } from "../src/main.js";
+import { takeHandover, writeHandover } from "../src/store/index.js";
 import { makeCertificate, type Certificate } from "./support/certificate.js";
 import { readUntil, sure, until } from "./relay/rig.js";
 
@@ -53,6 +54,38 @@ describe("starting", () => {
     const config = configOf(serverPort, { listen: [clear, { ...clear, port: portOf(taken) }] });
     await expect(startProxy(config, options())).rejects.toThrow(/another program has this port/);
     await expect(startProxy(config, options())).rejects.toThrow(/another program has this port/);
+  });
+
+  test("that fails leaves the streams of the process before it to the next one", async () => {
+    const handoverFile = join(folder, "streams");
+    const ledger = { senderAck: 0, receiverAck: 0, heard: 0, entries: [], repeats: [], repeatsLeft: 0 };
+    const handed = {
+      cid: "one.s",
+      serverId: "s",
+      domain: "capulet.lit",
+      jid: "juliet@capulet.lit/balcony",
+      namespace: "urn:xmpp:sm:3",
+      management: { up: ledger, down: ledger, heldUp: [], heldDown: [] },
+      questions: [],
+    } as const;
+    writeHandover(handoverFile, [handed, { ...handed, domain: "montague.lit" }], Date.now());
+    const taken = await listening(createServer());
+    const serverPort = await echoServer();
+    const good = configOf(serverPort, { streamManagement: { handoverFile } });
+    const early = { ...good, admin: { ...sure(good.admin), host: "192.0.2.1" } };
+    await expect(startProxy(early, options())).rejects.toThrow();
+    expect(logged.filter(({ event }) => event === "sessions-taken-over")).toEqual([]);
+    const late = configOf(serverPort, {
+      listen: [clear, { ...clear, port: portOf(taken) }],
+      streamManagement: { handoverFile },
+    });
+    await expect(startProxy(late, options())).rejects.toThrow(/another program has this port/);
+    const proxy = await start(serverPort, { streamManagement: { handoverFile } });
+    expect(logged.filter(({ event }) => event === "sessions-taken-over").map(({ sessions }) => sessions)).toEqual([
+      1, 1,
+    ]);
+    await proxy.close();
+    expect(takeHandover(handoverFile, Date.now())?.sessions).toEqual([handed]);
   });
 
   test("relays a client's stream to the server behind", async () => {
@@ -197,6 +230,7 @@ const direct = { ...clear, tls: "direct" };
 const component = { kind: "component", host: "127.0.0.1", port: 0 };
 
 interface Changes {
+  readonly streamManagement?: Readonly<Record<string, unknown>>;
   readonly listen?: readonly Readonly<Record<string, unknown>>[];
   readonly tls?: Certificate;
   readonly delegations?: Readonly<Record<string, unknown>>;
@@ -221,6 +255,7 @@ function configOf(serverPort: number, changes: Changes = {}): Config {
     admin: changes.admin ?? { host: "127.0.0.1", port: adminPort },
     timeouts: { drain: "1s", shutdown: "2s", ...changes.timeouts },
     log: changes.log ?? { level: "debug" },
+    streamManagement: changes.streamManagement ?? {},
   };
   // JSON is YAML.
   const file = join(folder, "proxy.yaml");
