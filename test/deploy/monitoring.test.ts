@@ -46,6 +46,20 @@ describe("the rules for Prometheus", () => {
     expect([...anchors]).toEqual(alerts().map(({ name }) => name));
   });
 
+  test.each(alerts())(
+    "the runbook of $name says how urgent it is, as the rule does, and what to ask first",
+    (alert) => {
+      const [, section = ""] = new RegExp(`^## ${alert.name}\\n([^]*?)(?=^## |(?![^]))`, "m").exec(runbooks) ?? [];
+      const urgency = alert.severity === "critical" ? "Critical: wakes somebody" : "Warning: for working hours";
+      const [, amount = "", unit = ""] = /^(\d+)([mh])$/.exec(alert.waits) ?? [];
+      const word = { m: "minute", h: "hour" }[unit] ?? "";
+      const waits = amount === "" ? "at once" : `after ${amount} ${word}${amount === "1" ? "" : "s"}`;
+      expect(section).toContain(`_${urgency}, ${waits}._`);
+      expect(section).toMatch(/```sh\n(caesura|journalctl|systemctl|curl|openssl|time openssl|vmstat) /);
+      expect(section).toMatch(/^1\. |As above, now\./m);
+    },
+  );
+
   test("are tested each, with series that make them fire and with series that do not", () => {
     const groups = entriesOf(at(documentIn(rulesTestFile), "tests"));
     const tested = groups.flatMap((group) =>

@@ -15,6 +15,8 @@ export interface Alert {
   readonly name: string;
   readonly runbook: string;
   readonly severity: string;
+  /** How long it has to be so; empty: not at all. */
+  readonly waits: string;
   readonly annotations: Readonly<Record<string, string>>;
 }
 
@@ -55,6 +57,7 @@ export function alerts(): readonly Alert[] {
       name: textAt(rule, "alert"),
       runbook: textAt(rule, "annotations", "runbook_url"),
       severity: textAt(rule, "labels", "severity"),
+      waits: textAt(rule, "for"),
       annotations: Object.fromEntries(
         ["summary", "description"].map((key) => [key, textAt(rule, "annotations", key)] as const),
       ),
