@@ -98,9 +98,9 @@ function report(
   problems: readonly Problem[],
   findings: readonly Finding[],
   config: Config | undefined,
-  { stdout, hasColours }: Terminal,
+  { stdout, hasColours, columns }: Terminal,
 ): void {
-  if (problems.length > 0) stdout.write(`${formatProblems(problems, sourceText(file), hasColours)}\n`);
+  if (problems.length > 0) stdout.write(`${formatProblems(problems, sourceText(file), { hasColours, columns })}\n`);
   for (const { severity, message, hint } of findings) {
     stdout.write(`${severity}: ${message}\n${hint === undefined ? "" : `  hint: ${hint}\n`}`);
   }

@@ -58,6 +58,7 @@ export async function explain(options: ExplainOptions, terminal: Terminal): Prom
     stderr.write(`note: a client has a full JID once it is bound, for example ${sender.bare()}/balcony\n`);
   }
   const limits = framerLimits(loaded.config.limits, sender.local === undefined);
+  if (terminal.isTyped === true) stderr.write("Write a stanza, and end it with Ctrl-D.\n");
   const bytes = await readInput(terminal.stdin, limits.maxFrameBytes + 65_536);
   const input = readStanzas(bytes, contentNamespaceOf(sender), domain.name, limits);
   const judge = new Judge({ domain, jid: sender, lang: options.lang, grantedTo: grantedTo?.entity });

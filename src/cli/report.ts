@@ -13,28 +13,35 @@ export interface Remark {
   readonly code?: string;
 }
 
+/** What the terminal can show. */
+export interface Screen {
+  readonly hasColours?: boolean;
+  /** Undefined: as many as are wanted. */
+  readonly columns?: number | undefined;
+}
+
 /**
  * Writes problems for a person: place, sentence, the line itself with a caret under the column, and what to do.
  *
  * Shape   `text` is the configuration file; undefined if it could not be read.
  */
-export function formatProblems(problems: readonly Problem[], text: string | undefined, hasColours = false): string {
+export function formatProblems(problems: readonly Problem[], text: string | undefined, screen: Screen = {}): string {
   const lines = text?.split(/\r?\n/) ?? [];
-  return problems.map((problem) => formatProblem(problem, lines[problem.line - 1], hasColours)).join("\n");
+  return problems.map((problem) => formatProblem(problem, lines[problem.line - 1], screen)).join("\n");
 }
 
 /** The same for remarks about several files; `textOf` is asked once for each. */
 export function formatNotes(
   notes: readonly Remark[],
   textOf: (file: string) => string | undefined,
-  hasColours = false,
+  screen: Screen = {},
 ): string {
   const texts = new Map<string, readonly string[]>();
   return notes
     .map((note) => {
       const lines = texts.get(note.file) ?? textOf(note.file)?.split(/\r?\n/) ?? [];
       texts.set(note.file, lines);
-      return formatProblem(note, lines[note.line - 1], hasColours);
+      return formatProblem(note, lines[note.line - 1], screen);
     })
     .join("\n");
 }
@@ -60,8 +67,11 @@ export function sourceText(file: string): string | undefined {
 }
 
 const maxExcerpt = 100;
+const minExcerpt = 30;
+// And a caret behind the last character.
+const gutterWidth = 9;
 
-function formatProblem(problem: Remark, line: string | undefined, hasColours: boolean): string {
+function formatProblem(problem: Remark, line: string | undefined, { hasColours = false, columns }: Screen): string {
   const colour = { error: 31, warning: 33, note: 36 }[problem.severity];
   const paint = (code: number, text: string): string => (hasColours ? `\u001B[${code}m${text}\u001B[0m` : text);
   const place = `${problem.file}:${problem.line}:${problem.column}`;
@@ -69,17 +79,29 @@ function formatProblem(problem: Remark, line: string | undefined, hasColours: bo
   const head = `${paint(1, place)}: ${paint(colour, problem.severity)}: ${printable(problem.message)}${code}`;
   return [
     head,
-    ...(line === undefined || line.trim() === "" ? [] : excerpt(line, problem, (caret) => paint(colour, caret))),
+    ...(line === undefined || line.trim() === ""
+      ? []
+      : excerpt(line, problem, widthFor(columns), (caret) => paint(colour, caret))),
     ...(problem.hint === undefined ? [] : [`  hint: ${printable(problem.hint)}`]),
     "",
   ].join("\n");
 }
 
-/** The line and a caret below the column; a long line is cut around it. */
-function excerpt(written: string, { line: number, column }: Remark, paint: (caret: string) => string): string[] {
+/** A line that the terminal breaks would take the caret from under its column. */
+function widthFor(columns: number | undefined): number {
+  return columns === undefined ? maxExcerpt : Math.min(maxExcerpt, Math.max(minExcerpt, columns - gutterWidth));
+}
+
+/** The line and a caret below the column; a line that is longer than `width` is cut around it. */
+function excerpt(
+  written: string,
+  { line: number, column }: Remark,
+  width: number,
+  paint: (caret: string) => string,
+): string[] {
   const line = masked(written);
-  const start = line.length <= maxExcerpt ? 0 : Math.max(0, Math.min(column - 40, line.length - maxExcerpt));
-  const shown = printable(line.slice(start, start + maxExcerpt));
+  const start = Math.max(0, Math.min(column - Math.floor(width * 0.4), line.length - width));
+  const shown = printable(line.slice(start, start + width));
   const gutter = String(number).padStart(5);
   const before = printable(line.slice(start, Math.max(start, column - 1)));
   return [`${gutter} | ${shown}`, `${" ".repeat(gutter.length)} | ${" ".repeat(widthOf(before))}${paint("^")}`];

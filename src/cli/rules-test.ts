@@ -128,8 +128,8 @@ function isPassed({ problems, outcomes }: FileOutcome): boolean {
   return outcomes.every(isCasePassed) && !problems.some(({ severity }) => severity === "error");
 }
 
-function report({ file, problems, outcomes }: FileOutcome, { stdout, hasColours }: Terminal): void {
-  if (problems.length > 0) stdout.write(`${formatNotes(problems, sourceText, hasColours)}\n`);
+function report({ file, problems, outcomes }: FileOutcome, { stdout, hasColours, columns }: Terminal): void {
+  if (problems.length > 0) stdout.write(`${formatNotes(problems, sourceText, { hasColours, columns })}\n`);
   for (const outcome of outcomes) stdout.write(tell(outcome, file));
   const failed = outcomes.filter((outcome) => !isCasePassed(outcome)).length;
   const cases = `${outcomes.length} case${outcomes.length === 1 ? "" : "s"}`;

@@ -8,6 +8,10 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** True if standard output may show colours. */
   readonly hasColours: boolean;
+  /** Of standard output; undefined where that is no terminal. */
+  readonly columns?: number | undefined;
+  /** True if standard input is a person's keyboard. */
+  readonly isTyped?: boolean;
   /** How ports are tried; absent: they are not. */
   readonly ports?: Ports;
 }

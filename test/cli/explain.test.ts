@@ -207,6 +207,15 @@ describe("caesura explain", () => {
   });
 });
 
+test("a person who types the stanza is told so, and a pipe is not", async () => {
+  const space = workspace();
+  space.write("proxy.yaml", yaml({ delegations }));
+  const arguments_ = ["explain", "-c", space.file, "--from", "juliet@capulet.lit/balcony"];
+  const typed = await caesura(arguments_, { input: "<presence/>", isTyped: true });
+  expect([typed.code, typed.stderr]).toEqual([0, "Write a stanza, and end it with Ctrl-D.\n"]);
+  expect((await caesura(arguments_, { input: "<presence/>" })).stderr).toBe("");
+});
+
 describe("caesura explain where users delegate namespaces (XEP-0355 §5)", () => {
   const bookmarks = (to = "", more = ""): string =>
     `<iq type='get' id='b1'${to}><query xmlns='urn:xmpp:bookmarks:1'/>${more}</iq>`;

@@ -13,12 +13,14 @@ interface Surroundings {
   readonly env?: Record<string, string>;
   /** Absent: no port is tried. */
   readonly ports?: Ports;
+  /** Whether a person types the input. */
+  readonly isTyped?: boolean;
 }
 
 /** Runs a command line in this process, with `input` on standard input, and records what it writes. */
 export async function caesura(
   arguments_: readonly string[],
-  { input = "", env = {}, ports }: Surroundings = {},
+  { input = "", env = {}, ports, isTyped = false }: Surroundings = {},
 ): Promise<Outcome> {
   const written = { stdout: "", stderr: "" };
   const code = await runCommandLine(arguments_, {
@@ -27,6 +29,7 @@ export async function caesura(
     stdin: chunks(Buffer.from(input)),
     env,
     hasColours: false,
+    isTyped,
     ...(ports === undefined ? {} : { ports }),
   });
   return { code, ...written };

@@ -38,6 +38,17 @@ describe("a reported problem", () => {
     expect(shown[caret.indexOf("^")]).toBe("!");
   });
 
+  test.each([20, 60, 80, 200])("fits a terminal of %i columns, wherever the column is", (columns) => {
+    const line = `${"a".repeat(150)}!${"b".repeat(150)}`;
+    for (const column of [1, 30, 151, 300, 302]) {
+      const text = formatProblems([{ ...problem, line: 1, column }], line, { columns });
+      const [, shown = "", caret = ""] = text.split("\n");
+      // Nothing is narrower than what one can still read.
+      for (const one of [shown, caret]) expect(one.length).toBeLessThanOrEqual(Math.max(columns, 39));
+      if (column === 151) expect(shown[caret.indexOf("^")]).toBe("!");
+    }
+  });
+
   test("stands without a line when there is none", () => {
     expect(formatProblems([problem], undefined)).not.toContain("|");
     expect(formatProblems([{ ...problem, line: 99 }], "version: 1")).not.toContain("|");
@@ -58,8 +69,8 @@ describe("a reported problem", () => {
   });
 
   test("uses colours only where they may be", () => {
-    expect(formatProblems([problem], "", false)).not.toContain("\u001B");
-    expect(formatProblems([problem], "", true)).toContain("\u001B[31merror\u001B[0m");
+    expect(formatProblems([problem], "", { hasColours: false })).not.toContain("\u001B");
+    expect(formatProblems([problem], "", { hasColours: true })).toContain("\u001B[31merror\u001B[0m");
   });
 });
 
