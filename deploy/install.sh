@@ -1,5 +1,7 @@
 #!/bin/sh
 set -eu
+# Whatever that of whoever installs is; what is for root alone says so.
+umask 022
 
 usage() {
 	cat <<-END
@@ -25,6 +27,9 @@ bin=$destdir/usr/bin
 etc=$destdir/etc/caesura
 units=$destdir/usr/lib/systemd/system
 share=$destdir/usr/share/caesura
+bash_completion=$destdir/usr/share/bash-completion/completions/caesura
+zsh_completion=$destdir/usr/share/zsh/vendor-completions/_caesura
+fish_completion=$destdir/usr/share/fish/vendor_completions.d/caesura.fish
 unit_names='caesura.service caesura.socket caesura-direct.socket caesura-component.socket caesura-websocket.socket'
 
 fail() {
@@ -110,6 +115,12 @@ install_shared() {
 	chmod -R u=rwX,go=rX "$share"
 }
 
+# Where each shell looks by itself for what a command can be completed to.
+install_completion() {
+	mkdir -p "$(dirname "$2")"
+	"$node" "$lib/dist/cli/caesura.js" completion "$1" >"$2"
+}
+
 install_configuration() {
 	mkdir -p "$etc/tls" "$etc/secrets"
 	chmod 755 "$etc"
@@ -132,6 +143,9 @@ install() {
 	install_program
 	install_units
 	install_shared
+	install_completion bash "$bash_completion"
+	install_completion zsh "$zsh_completion"
+	install_completion fish "$fish_completion"
 	install_configuration
 	manager daemon-reload
 	cat <<-END
@@ -149,7 +163,7 @@ uninstall() {
 	manager disable --now $unit_names || true
 	for name in $unit_names; do rm -f "$units/$name"; done
 	rm -rf "$lib" "$lib.new" "$lib.old" "$share"
-	rm -f "$bin/caesura" "$bin/caesura.new"
+	rm -f "$bin/caesura" "$bin/caesura.new" "$bash_completion" "$zsh_completion" "$fish_completion"
 	manager daemon-reload
 	# Those that had failed are remembered otherwise.
 	# shellcheck disable=SC2086 # names without spaces

@@ -57,6 +57,9 @@ describe.skipIf(cannotRun("npm", "shellcheck", "openssl"))("deploy/install.sh", 
       "usr/lib/systemd/system/caesura.service",
       "usr/lib/systemd/system/caesura.socket",
       "usr/share/caesura/prometheus",
+      "usr/share/bash-completion/completions/caesura",
+      "usr/share/zsh/vendor-completions/_caesura",
+      "usr/share/fish/vendor_completions.d/caesura.fish",
       "etc/caesura/proxy.yaml",
       "etc/caesura/proxy.schema.json",
     ])
@@ -67,6 +70,12 @@ describe.skipIf(cannotRun("npm", "shellcheck", "openssl"))("deploy/install.sh", 
       `ExecStart=${process.execPath} /usr/lib/caesura/dist/cli/caesura.js run`,
     );
     expect(readFileSync(at("usr/bin/caesura"), "utf8")).toContain(`exec ${process.execPath} /usr/lib/caesura/`);
+  });
+
+  test("completes commands in bash", () => {
+    const file = at("usr/share/bash-completion/completions/caesura");
+    const { output } = run("bash", ["-c", `. "$0"; complete -p caesura`, file]);
+    expect(output).toContain("complete ");
   });
 
   test("lets nobody but root read keys and secrets, and everybody the rest, whatever the umask is", () => {
@@ -131,7 +140,12 @@ describe.skipIf(cannotRun("npm", "shellcheck", "openssl"))("deploy/install.sh", 
 
   test("takes everything away again: the configuration only when told so, and twice does no harm", () => {
     expect(install("--uninstall").status).toBe(0);
-    for (const path of ["usr/bin/caesura", "usr/lib/caesura", "usr/share/caesura"])
+    for (const path of [
+      "usr/bin/caesura",
+      "usr/lib/caesura",
+      "usr/share/caesura",
+      "usr/share/zsh/vendor-completions/_caesura",
+    ])
       expect(existsSync(at(path)), path).toBe(false);
     expect(existsSync(at("usr/lib/systemd/system/caesura.socket"))).toBe(false);
     expect(existsSync(at("etc/caesura/secrets/pubsub"))).toBe(true);
