@@ -49,10 +49,10 @@ test("every caesura command of the pages is there, with the options that it is g
 /** What stands behind `caesura` in the commands of a page, and in its text. */
 function commandLines(): readonly (readonly [page: string, line: string])[] {
   const inBlocks = blocksOf("sh").flatMap(([page, block]) =>
-    [...block.matchAll(/(?:^|\s|\()caesura ([a-z-]+[^\n|>]*)/gm)].map(([, line = ""]) => [page, line] as const),
+    [...block.matchAll(/(?:^|\s|\()caesura ([a-z][a-z-]*[^\n|>]*)/gm)].map(([, line = ""]) => [page, line] as const),
   );
   const inText = pages.flatMap((page) =>
-    [...readFileSync(join(root, page), "utf8").matchAll(/`(?:npx )?caesura ([a-z-]+[^`\n<]*)/g)].map(
+    [...readFileSync(join(root, page), "utf8").matchAll(/`(?:npx )?caesura ([a-z][a-z-]*[^`\n<]*)/g)].map(
       ([, line = ""]) => [page, line] as const,
     ),
   );
