@@ -192,9 +192,12 @@ export class StreamManagement {
     if (this.#state === "on" && this.#isAttached) this.#down.relay(count);
   }
 
-  /** A stanza of the server's was taken and does not reach the client (an X entry). */
-  swallowedFromServer(fingerprint: string): void {
-    if (this.#state !== "on" || !this.#isAttached) return;
+  /**
+   * A stanza of the server's was taken and does not reach the client (an X entry). `wasAttached`: when it came; what was made
+   * of it may have ended the stream since, and the server sends it again in the next one.
+   */
+  swallowedFromServer(fingerprint: string, wasAttached = this.#isAttached): void {
+    if (this.#state !== "on" || !wasAttached) return;
     this.#down.swallow(fingerprint, true);
     this.#down.settle(this.#heldBack());
   }

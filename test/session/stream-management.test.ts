@@ -226,6 +226,24 @@ describe("resumption", () => {
     expect(again.take("client")).toContain(`<resumed xmlns="urn:xmpp:sm:3" previd="${cid}" h="0"/>`);
   });
 
+  test("keeps from the client what answered Caesura, when that answer ended the stream and is sent again (S30)", () => {
+    const { world } = setUp({ foreignTargets: "probe" });
+    const { link, cid } = managed(world);
+    link.client(`<iq type='set' id='a1' to='romeo@capulet.lit'><pubsub xmlns='${NAMESPACE}'/></iq>`);
+    const id = / id="([^"]+)"/.exec(link.take("server"))?.[1] ?? "";
+    link.machine.shutdown({ condition: "system-shutdown" });
+    const refused = `<iq type='error' id='${id}' from='romeo@capulet.lit' to='${JID}'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`;
+    link.server(refused);
+    expect(link.take("client")).toMatch(/ id="a1".*<system-shutdown /s);
+    const again = returning(world);
+    again.client(resume(cid, 0));
+    expect(again.take("server")).toContain(' h="0"');
+    again.server(resumed(1) + refused);
+    const brought = again.take("client");
+    expect(brought).toContain(' id="a1"');
+    expect(brought).not.toContain(id);
+  });
+
   test("delivers an answer to the resumed stream when it comes after the resumption (D36)", () => {
     const { world, entity } = setUp();
     const { link, cid } = managed(world);

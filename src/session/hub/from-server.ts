@@ -42,9 +42,10 @@ export function passesToClient(session: ServedSession, down: Pump, frame: Server
     if (management.swallowedAgainFromServer(fingerprintOf(stanza, "down"))) return false;
   }
   if (kind === FrameKind.iq && questions !== undefined) {
+    const wasAttached = management?.isAttached;
     const answer = questions.take(bytes, start, end, scope);
     if (answer !== undefined) {
-      management?.swallowedFromServer(fingerprintOf(answer, "down"));
+      management?.swallowedFromServer(fingerprintOf(answer, "down"), wasAttached);
       session.requestAcks();
       return false;
     }
