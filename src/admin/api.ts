@@ -132,6 +132,7 @@ function tap(
     ...named(url, "rule"),
     ...named(url, "entity"),
     ...named(url, "jid"),
+    ...named(url, "connection"),
   };
   if (filter.jid !== undefined && parseJid(filter.jid) === undefined)
     return problem(400, `${JSON.stringify(filter.jid.slice(0, 100))} is no JID.`);
@@ -155,7 +156,7 @@ function tap(
   return undefined;
 }
 
-function named(url: URL, name: "rule" | "entity" | "jid"): Partial<Record<typeof name, string>> {
+function named(url: URL, name: "rule" | "entity" | "jid" | "connection"): Partial<Record<typeof name, string>> {
   const value = url.searchParams.get(name);
   return value === null || value === "" ? {} : { [name]: value };
 }

@@ -140,6 +140,9 @@ export interface LinkRow {
   readonly seconds: number;
   readonly stanzasUp: number;
   readonly stanzasDown: number;
+  /** From the peer and to it, without TLS. */
+  readonly bytesUp: number;
+  readonly bytesDown: number;
   readonly queuedBytes: number;
   /** Delegated requests that a managing entity has not answered over it. */
   readonly outstanding: number;

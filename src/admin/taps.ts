@@ -10,6 +10,8 @@ export interface TapFilter {
   readonly entity?: string;
   /** Full, bare, or a domain, of the requester or of the account that is asked. */
   readonly jid?: string;
+  /** Of the requester, or the one over which the managing entity was asked. */
+  readonly connection?: string;
   readonly payload: boolean;
 }
 
@@ -22,6 +24,8 @@ export type TapEvent =
       /** The wrapper's id at the managing entity; request and answer have the same. */
       readonly wrapper: string;
       readonly connection: string;
+      /** The one over which the managing entity was asked; in an answer. */
+      readonly entityConnection?: string;
       readonly domain: string;
       readonly rule: string;
       readonly entity: string;
@@ -116,7 +120,7 @@ class Tap {
   }
 
   requested(request: DelegatedRequest, iq: Element): void {
-    if (!this.#isWanted(request)) return;
+    if (!this.#isWanted(request, undefined)) return;
     this.#write({
       event: "request",
       ...describe(request),
@@ -127,11 +131,12 @@ class Tap {
   }
 
   settled(request: DelegatedRequest, end: Parameters<DelegationObserver["settled"]>[1]): void {
-    if (!this.#isWanted(request)) return;
-    const { outcome, code, seconds, answer, received } = end;
+    const { outcome, code, seconds, answer, received, entityConnection } = end;
+    if (!this.#isWanted(request, entityConnection)) return;
     this.#write({
       event: "answer",
       ...describe(request),
+      ...(entityConnection === undefined ? {} : { entityConnection }),
       ...(answer === undefined ? {} : { type: attributeOf(answer, "type") ?? "", ...payloadOf(answer) }),
       outcome,
       ...(code === undefined ? {} : { code }),
@@ -171,8 +176,10 @@ class Tap {
     this.#response.write(`${JSON.stringify(event)}\n`);
   }
 
-  #isWanted({ rule, from, to, domain }: DelegatedRequest): boolean {
-    const { rule: namespace, entity } = this.#filter;
+  #isWanted({ rule, from, to, domain, requester }: DelegatedRequest, entityConnection: string | undefined): boolean {
+    const { rule: namespace, entity, connection } = this.#filter;
+    if (connection !== undefined && connection !== requester.connection && connection !== entityConnection)
+      return false;
     if (namespace !== undefined && namespace !== rule.namespace) return false;
     if (entity !== undefined && entity !== rule.entity) return false;
     if (this.#wanted === undefined) return true;

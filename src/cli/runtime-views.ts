@@ -1,9 +1,9 @@
 import type { LinkRow, Listed, RecentFault, RuleRow, SessionRow, StatusView, TapEvent } from "../admin/index.js";
 import { formatBytes, formatSpan, formatTable, harmless } from "./table.js";
 
-// How the answers of the running proxy look to a person.
+// How the answers of the running proxy look to a person, on a terminal so many columns wide.
 
-export function formatStatus(status: StatusView): string {
+export function formatStatus(status: StatusView, width: number): string {
   const { configuration, domains, entities, listeners } = status;
   const seconds = (Date.now() - Date.parse(status.startedAt)) / 1000;
   const state = status.ready ? status.state : `${status.state}, not ready: ${status.reasons.join(", ")}`;
@@ -28,6 +28,7 @@ export function formatStatus(status: StatusView): string {
         { heading: "CERTIFICATE", cell: ({ certificate }) => days(certificate.daysLeft) },
       ],
       domains,
+      width,
     ),
     ...(entities.length === 0
       ? []
@@ -38,9 +39,10 @@ export function formatStatus(status: StatusView): string {
               { heading: "LINK", cell: ({ up }) => (up ? "up" : "DOWN") },
               { heading: "RULES", cell: ({ rules }) => rules },
               { heading: "OUTSTANDING", cell: ({ outstanding }) => outstanding },
-              { heading: "QUEUED", cell: ({ queuedBytes }) => formatBytes(queuedBytes) },
+              { heading: "QUEUED", isMeasure: true, cell: ({ queuedBytes }) => formatBytes(queuedBytes) },
             ],
             entities,
+            width,
           ),
         ]),
     formatTable(
@@ -50,6 +52,7 @@ export function formatStatus(status: StatusView): string {
         { heading: "TLS", cell: ({ tls }) => tls },
       ],
       listeners,
+      width,
     ),
   ].join("\n");
 }
@@ -58,41 +61,45 @@ function days(left: number): string {
   return left < 0 ? "EXPIRED" : `${String(left)} days left`;
 }
 
-export function formatSessions({ total, rows }: Listed<SessionRow>): string {
+export function formatSessions({ total, rows }: Listed<SessionRow>, width: number): string {
   const table = formatTable<SessionRow>(
     [
       { heading: "CONNECTION", cell: ({ connection }) => connection },
       { heading: "JID", cell: ({ jid }) => jid },
-      { heading: "REMOTE", cell: ({ remote }) => remote },
+      { heading: "REMOTE", isSpare: true, cell: ({ remote }) => remote },
       { heading: "STATE", cell: ({ state }) => state },
-      { heading: "TLS", cell: ({ secure }) => (secure ? "yes" : "no") },
-      { heading: "SM", cell: ({ managed }) => (managed ? "yes" : "no") },
-      { heading: "FOR", cell: ({ seconds }) => formatSpan(seconds) },
-      { heading: "PENDING", cell: ({ pending }) => pending },
-      { heading: "HELD", cell: ({ heldBytes }) => formatBytes(heldBytes) },
+      { heading: "TLS", isSpare: true, cell: ({ secure }) => (secure ? "yes" : "no") },
+      { heading: "SM", isSpare: true, cell: ({ managed }) => (managed ? "yes" : "no") },
+      { heading: "FOR", isMeasure: true, cell: ({ seconds }) => formatSpan(seconds) },
+      { heading: "PENDING", isSpare: true, cell: ({ pending }) => pending },
+      { heading: "HELD", isMeasure: true, isSpare: true, cell: ({ heldBytes }) => formatBytes(heldBytes) },
     ],
     rows,
+    width,
   );
   return `${table}${summary(total, rows.length, "session")}`;
 }
 
-export function formatLinks({ total, rows }: Listed<LinkRow>): string {
+export function formatLinks({ total, rows }: Listed<LinkRow>, width: number): string {
   const table = formatTable<LinkRow>(
     [
       { heading: "CONNECTION", cell: ({ connection }) => connection },
       { heading: "PEER", cell: ({ peer }) => (peer === "" ? "-" : peer) },
-      { heading: "DOMAIN", cell: ({ domain }) => (domain === "" ? "-" : domain) },
-      { heading: "LISTENER", cell: ({ listener }) => listener },
-      { heading: "REMOTE", cell: ({ remote }) => remote },
+      { heading: "DOMAIN", isSpare: true, cell: ({ domain }) => (domain === "" ? "-" : domain) },
+      { heading: "LISTENER", isSpare: true, cell: ({ listener }) => listener },
+      { heading: "REMOTE", isSpare: true, cell: ({ remote }) => remote },
       { heading: "STATE", cell: ({ state }) => state },
-      { heading: "TLS", cell: ({ secure }) => (secure ? "yes" : "no") },
-      { heading: "FOR", cell: ({ seconds }) => formatSpan(seconds) },
-      { heading: "UP", cell: ({ stanzasUp }) => stanzasUp },
-      { heading: "DOWN", cell: ({ stanzasDown }) => stanzasDown },
-      { heading: "QUEUED", cell: ({ queuedBytes }) => formatBytes(queuedBytes) },
+      { heading: "TLS", isSpare: true, cell: ({ secure }) => (secure ? "yes" : "no") },
+      { heading: "FOR", isMeasure: true, cell: ({ seconds }) => formatSpan(seconds) },
+      { heading: "STANZAS UP", isSpare: true, cell: ({ stanzasUp }) => stanzasUp },
+      { heading: "STANZAS DOWN", isSpare: true, cell: ({ stanzasDown }) => stanzasDown },
+      { heading: "BYTES UP", isMeasure: true, isSpare: true, cell: ({ bytesUp }) => formatBytes(bytesUp) },
+      { heading: "BYTES DOWN", isMeasure: true, isSpare: true, cell: ({ bytesDown }) => formatBytes(bytesDown) },
+      { heading: "QUEUED", isMeasure: true, cell: ({ queuedBytes }) => formatBytes(queuedBytes) },
       { heading: "OUTSTANDING", cell: ({ outstanding }) => outstanding },
     ],
     rows,
+    width,
   );
   return `${table}${summary(total, rows.length, "link")}`;
 }
@@ -102,7 +109,7 @@ function summary(total: number, shown: number, noun: string): string {
   return shown < total ? `${all}, ${String(shown)} shown; --limit shows more\n` : `${all}\n`;
 }
 
-export function formatRules(rows: readonly RuleRow[]): string {
+export function formatRules(rows: readonly RuleRow[], width: number): string {
   if (rows.length === 0) return "nothing is delegated\n";
   return formatTable<RuleRow>(
     [
@@ -113,13 +120,20 @@ export function formatRules(rows: readonly RuleRow[]): string {
       { heading: "HITS", cell: ({ matches }) => matches },
       { heading: "RESULT", cell: ({ outcomes }) => outcomes.result },
       { heading: "ERROR", cell: ({ outcomes }) => outcomes.error },
-      { heading: "TIMEOUT", cell: ({ outcomes }) => outcomes.timeout },
-      { heading: "NO LINK", cell: ({ outcomes }) => outcomes.no_link },
-      { heading: "INVALID", cell: ({ outcomes }) => outcomes.invalid_reply },
-      { heading: "REFUSED", cell: ({ outcomes }) => outcomes.refused },
+      { heading: "FAILED", cell: ({ outcomes }) => failedOf(outcomes) },
+      { heading: "TIMEOUT", isSpare: true, cell: ({ outcomes }) => outcomes.timeout },
+      { heading: "NO LINK", isSpare: true, cell: ({ outcomes }) => outcomes.no_link },
+      { heading: "INVALID", isSpare: true, cell: ({ outcomes }) => outcomes.invalid_reply },
+      { heading: "REFUSED", isSpare: true, cell: ({ outcomes }) => outcomes.refused },
     ],
     rows,
+    width,
   );
+}
+
+/** Requests that were answered with an error of ours. */
+function failedOf({ timeout, no_link, invalid_reply, refused }: RuleRow["outcomes"]): number {
+  return timeout + no_link + invalid_reply + refused;
 }
 
 export function formatErrors(faults: readonly RecentFault[]): string {
@@ -152,12 +166,13 @@ export function formatErrors(faults: readonly RecentFault[]): string {
 export function formatTapEvent(event: TapEvent): string {
   if (event.event === "lost")
     return `… ${String(event.lost)} events lost, because they were read too slowly (${String(event.lostAltogether)} altogether)\n`;
-  const { time, connection, jid, to, type = "", payload = "", entity, outcome, code, ms, stanza, received } = event;
+  const { time, connection, entityConnection, jid, to, type = "", payload = "", entity, outcome } = event;
+  const { code, ms, stanza, received } = event;
   const clock = time.slice(11, 23);
   const head =
     event.event === "request"
       ? `${clock} → ${connection} ${jid}${to === undefined ? "" : ` to ${to}`} ${type} ${payload} ⇒ ${entity}`
-      : `${clock} ← ${connection} ${jid} ${outcome ?? ""}${code === undefined ? "" : ` ${code}`} ${payload} ${String(ms ?? 0)} ms`;
+      : `${clock} ← ${connection} ${jid} ${outcome ?? ""}${code === undefined ? "" : ` ${code}`} ${payload} ${String(ms ?? 0)} ms${entityConnection === undefined ? "" : ` over ${entityConnection}`}`;
   const more = [stanza, received === undefined ? undefined : `received: ${received}`];
   return [head, ...more.filter((one) => one !== undefined).map((one) => `    ${one}`)]
     .map((line) => `${harmless(line)}\n`)

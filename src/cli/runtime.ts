@@ -11,6 +11,7 @@ import {
   formatStatus,
   formatTapEvent,
 } from "./runtime-views.js";
+import { cutToScreen } from "./table.js";
 import { exitCode, type Terminal } from "./terminal.js";
 
 export interface WatchOptions extends RuntimeOptions {
@@ -26,6 +27,7 @@ export interface TapOptions extends RuntimeOptions {
   readonly rule?: string;
   readonly entity?: string;
   readonly jid?: string;
+  readonly connection?: string;
   readonly payload?: boolean;
 }
 
@@ -37,26 +39,26 @@ export interface DrainOptions extends RuntimeOptions {
 // Each command resolves to the exit code: 0, 1 when the proxy cannot be asked or says no, 2 when it is not known whom to ask.
 
 export function status(options: WatchOptions, terminal: Terminal): Promise<number> {
-  return show(options, terminal, "status", {}, (answer) =>
-    formatStatus(known<StatusView>(answer, "configuration", "domains", "entities", "listeners")),
+  return show(options, terminal, "status", {}, (answer, width) =>
+    formatStatus(known<StatusView>(answer, "configuration", "domains", "entities", "listeners"), width),
   );
 }
 
 export function sessions({ limit, match, ...options }: ListOptions, terminal: Terminal): Promise<number> {
-  return show(options, terminal, "sessions", { limit, match }, (answer) =>
-    formatSessions(known<Listed<SessionRow>>(answer, "rows")),
+  return show(options, terminal, "sessions", { limit, match }, (answer, width) =>
+    formatSessions(known<Listed<SessionRow>>(answer, "rows"), width),
   );
 }
 
 export function links({ limit, match, ...options }: ListOptions, terminal: Terminal): Promise<number> {
-  return show(options, terminal, "links", { limit, match }, (answer) =>
-    formatLinks(known<Listed<LinkRow>>(answer, "rows")),
+  return show(options, terminal, "links", { limit, match }, (answer, width) =>
+    formatLinks(known<Listed<LinkRow>>(answer, "rows"), width),
   );
 }
 
 export function rules(options: WatchOptions, terminal: Terminal): Promise<number> {
-  return show(options, terminal, "rules", {}, (answer) =>
-    formatRules(known<{ readonly rules: readonly RuleRow[] }>(answer, "rules").rules),
+  return show(options, terminal, "rules", {}, (answer, width) =>
+    formatRules(known<{ readonly rules: readonly RuleRow[] }>(answer, "rules").rules, width),
   );
 }
 
@@ -67,15 +69,21 @@ export function errors(options: WatchOptions, terminal: Terminal): Promise<numbe
 }
 
 /** Shows delegated requests as they pass, until the proxy ends or the command is interrupted. */
-export function tap({ rule, entity, jid, payload, ...options }: TapOptions, terminal: Terminal): Promise<number> {
+export function tap(
+  { rule, entity, jid, connection, payload, ...options }: TapOptions,
+  terminal: Terminal,
+): Promise<number> {
   return asking(options, terminal, async (client) => {
-    const query = { rule, entity, jid, payload: payload === true ? "true" : undefined };
+    const query = { rule, entity, jid, connection, payload: payload === true ? "true" : undefined };
+    const isWatched = options.json !== true && terminal.size?.() !== undefined;
+    if (isWatched) terminal.stderr.write("delegated requests and answers are shown as they pass; Ctrl-C ends\n");
     for await (const line of client.lines("tap", query)) {
       if (line === "") continue;
       terminal.stdout.write(
         options.json === true ? `${line}\n` : formatTapEvent(known<TapEvent>(JSON.parse(line), "event")),
       );
     }
+    if (isWatched) terminal.stderr.write("the proxy has ended\n");
   });
 }
 
@@ -137,7 +145,7 @@ async function statusUntilGone(client: RuntimeClient): Promise<StatusView | unde
   try {
     return known<StatusView>(await client.get("status"), "connections");
   } catch (error) {
-    if (error instanceof RuntimeError) return undefined;
+    if (error instanceof RuntimeError && error.why === "gone") return undefined;
     throw error;
   }
 }
@@ -147,19 +155,27 @@ function show(
   terminal: Terminal,
   command: string,
   query: Readonly<Record<string, string | undefined>>,
-  format: (answer: unknown) => string,
+  format: (answer: unknown, width: number) => string,
 ): Promise<number> {
+  const { json = false, watch = false } = options;
   return asking(options, terminal, async (client) => {
     for (;;) {
       const answer = await client.get(command, query);
-      // Of JSON one line at a time, for programs that read on; a person's screen is cleared.
-      if (options.json === true) terminal.stdout.write(options.watch === true ? asLine(answer) : asJson(answer));
-      else terminal.stdout.write(`${options.watch === true && terminal.hasColours ? CLEAR : ""}${format(answer)}`);
-      if (options.watch !== true) return;
-      if (options.json !== true && !terminal.hasColours) terminal.stdout.write("\n");
+      const size = terminal.env["TERM"] === "dumb" ? undefined : terminal.size?.();
+      const text = (): string => format(answer, size?.columns ?? Infinity);
+      // Of JSON one line at a time, for programs that read on; a person's screen is drawn anew.
+      if (json) terminal.stdout.write(watch ? asLine(answer) : asJson(answer));
+      else if (!watch) terminal.stdout.write(text());
+      else if (size === undefined) terminal.stdout.write(`${text()}\n`);
+      else terminal.stdout.write(`${CLEAR}${cutToScreen(`${watchLine()}\n\n${text()}`, size)}`);
+      if (!watch) return;
       await wait(WATCH_MS);
     }
   });
+}
+
+function watchLine(): string {
+  return `${new Date().toISOString().slice(11, 19)} UTC, every ${String(WATCH_MS / 1000)} s; Ctrl-C ends`;
 }
 
 /** ECMA-48: cursor to the upper left, then erase to the end of the screen. */
@@ -190,7 +206,7 @@ async function asking(
     if (!(error instanceof RuntimeError)) throw error;
     if (options.json === true) terminal.stdout.write(asJson(error.answer ?? { error: error.message }));
     else terminal.stderr.write(`caesura: ${error.message}\n`);
-    return error.isUsage ? exitCode.usage : exitCode.failure;
+    return error.why === "usage" ? exitCode.usage : exitCode.failure;
   }
 }
 

@@ -1,30 +1,101 @@
-/** A column of a table: its heading, and what a row has there. Numbers stand to the right. */
+import type { ScreenSize } from "./terminal.js";
+
+/** A column of a table: its heading, and what a row has there. Numbers and measures stand to the right. */
 export interface Column<Row> {
   readonly heading: string;
+  readonly isMeasure?: boolean;
+  /** Left out where the terminal is too narrow; of several the last one first. */
+  readonly isSpare?: boolean;
   cell(row: Row): string | number;
 }
 
 /**
  * Rows as lines of text with aligned columns, two spaces apart; ends in a line end. Control characters of cells, which might
  * play tricks with a terminal, are shown as `\u{…}`.
+ *
+ * Shape   at most `width` wide if leaving spare columns out does it, which a line at the end then says; a table that is still
+ *         wider keeps its lines whole, so that what stands there can be copied.
  */
-export function formatTable<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string {
-  const cells = rows.map((row) => columns.map((column) => column.cell(row)));
-  const widths = columns.map(({ heading }, index) =>
-    cells.reduce((width, line) => Math.max(width, harmless(String(line[index] ?? "")).length), heading.length),
-  );
-  const isNumeric = columns.map(
-    (_column, index) => cells.length > 0 && cells.every((line) => typeof line[index] === "number"),
-  );
-  const write = (line: readonly (string | number)[]): string =>
-    line
-      .map((value, index) => {
-        const text = harmless(String(value));
-        return isNumeric[index] === true ? text.padStart(widths[index] ?? 0) : text.padEnd(widths[index] ?? 0);
-      })
-      .join("  ")
-      .trimEnd();
-  return `${[columns.map(({ heading }) => heading), ...cells].map(write).join("\n")}\n`;
+export function formatTable<Row>(all: readonly Column<Row>[], rows: readonly Row[], width = Infinity): string {
+  const laidOut = all.map((column) => layOut(column, rows));
+  const shown = fitting(laidOut, width);
+  const lines = [-1, ...rows.keys()].map((row) => shown.map((column) => padded(column, row)).join("  "));
+  const left = laidOut.filter((column) => !shown.includes(column)).map(({ heading }) => heading);
+  const note = left.length === 0 ? [] : [`(too narrow for ${left.join(", ")}; --json has all)`];
+  return `${[...lines.map((line) => line.trimEnd()), ...note].join("\n")}\n`;
+}
+
+interface LaidOut {
+  readonly heading: string;
+  readonly cells: readonly string[];
+  readonly width: number;
+  readonly isToTheRight: boolean;
+  readonly isSpare: boolean;
+}
+
+function layOut<Row>(column: Column<Row>, rows: readonly Row[]): LaidOut {
+  const { heading, isMeasure, isSpare = false } = column;
+  const values = rows.map((row) => column.cell(row));
+  const cells = values.map((value) => harmless(String(value)));
+  return {
+    heading,
+    cells,
+    width: cells.reduce((width, text) => Math.max(width, widthOf(text)), heading.length),
+    isToTheRight: isMeasure ?? (values.length > 0 && values.every((value) => typeof value === "number")),
+    isSpare,
+  };
+}
+
+function fitting(columns: readonly LaidOut[], width: number): readonly LaidOut[] {
+  const wide = columns.reduce((sum, column) => sum + column.width + 2, -2);
+  const spare = wide > width ? columns.findLast(({ isSpare }) => isSpare) : undefined;
+  return spare === undefined
+    ? columns
+    : fitting(
+        columns.filter((column) => column !== spare),
+        width,
+      );
+}
+
+/** The cell of a row; -1 is the heading. */
+function padded({ heading, cells, width, isToTheRight }: LaidOut, row: number): string {
+  const text = row < 0 ? heading : (cells[row] ?? "");
+  const space = " ".repeat(width - widthOf(text));
+  return isToTheRight ? space + text : text + space;
+}
+
+/** How many places a text takes on a terminal: East Asian characters and emoji take two, marks upon others none. */
+export function widthOf(text: string): number {
+  let width = 0;
+  for (const character of text) width += /\p{M}/u.test(character) ? 0 : wide.test(character) ? 2 : 1;
+  return width;
+}
+
+const wide = /[\p{sc=Han}\p{sc=Hangul}\p{sc=Hiragana}\p{sc=Katakana}\p{Emoji_Presentation}\u3000-\u303E\uFF01-\uFF60]/u;
+
+/**
+ * As much of a text as a screen shows, from its beginning, one line free for the cursor: what is drawn again and again must
+ * not push itself off the screen.
+ */
+export function cutToScreen(text: string, { columns, rows }: ScreenSize): string {
+  const lines = text.replace(/\n$/, "").split("\n");
+  const room = Math.max(1, rows - 1);
+  const shown = lines.length <= room ? lines : lines.slice(0, room - 1);
+  const rest = lines.length - shown.length;
+  const last = rest === 0 ? [] : [`… ${String(rest)} more lines`];
+  return `${[...shown, ...last].map((line) => cutToWidth(line, columns)).join("\n")}\n`;
+}
+
+function cutToWidth(line: string, columns: number): string {
+  if (widthOf(line) <= columns) return line;
+  let cut = "";
+  let width = 0;
+  for (const character of line) {
+    width += widthOf(character);
+    if (width > columns - 1) break;
+    cut += character;
+  }
+  return `${cut}…`;
 }
 
 /** Text that a terminal shows and does not obey. */

@@ -12,8 +12,15 @@ export interface Terminal {
   readonly columns?: number | undefined;
   /** True if standard input is a person's keyboard. */
   readonly isTyped?: boolean;
+  /** How much standard output shows at once, where somebody watches it; it changes as the window does. */
+  readonly size?: () => ScreenSize | undefined;
   /** How ports are tried; absent: they are not. */
   readonly ports?: Ports;
+}
+
+export interface ScreenSize {
+  readonly columns: number;
+  readonly rows: number;
 }
 
 /** How a process ends (sysexits are not used: three outcomes are all that a script asks for). */

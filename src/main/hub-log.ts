@@ -12,7 +12,13 @@ export function logHubEvent(log: Logger, event: HubEvent): void {
   const line = { event: kind, ...details };
   switch (event.kind) {
     case "resumption":
-      log.debug(line, "a stream was to be resumed");
+      // The new connection of a session is told as its first one was; who comes and goes decides how often.
+      if (event.outcome === "resumed") {
+        log.info(
+          repeatable(line, { as: [kind, event.outcome], perSecond: 20 }),
+          "a session goes on over another connection",
+        );
+      } else log.debug(line, "a stream was to be resumed");
       break;
     case "entity-up":
       log.info(line, "a managing entity is connected");

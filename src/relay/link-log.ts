@@ -7,8 +7,17 @@ export interface LoggedLink {
   readonly id: string;
   readonly origin: { readonly counters: { readonly name: string } };
   readonly remoteAddress: string;
-  /** Milliseconds of the process's clock. */
-  readonly openedAt: number;
+  /** What has passed; `seconds` since it was opened. */
+  readonly view: LinkTotals;
+}
+
+export interface LinkTotals {
+  readonly seconds: number;
+  readonly stanzasUp: number;
+  readonly stanzasDown: number;
+  /** From the peer and to it, without TLS. */
+  readonly bytesUp: number;
+  readonly bytesDown: number;
 }
 
 /**
@@ -28,10 +37,15 @@ export function logLinkEvent(log: Logger, link: LoggedLink, event: LinkEvent): v
     listener: link.origin.counters.name,
     ...(remote === "" ? {} : { remote }),
     ...details,
-    ...(kind === "ended" ? { seconds: Math.round(performance.now() - link.openedAt) / 1000 } : {}),
+    ...(kind === "ended" ? totalsOf(link) : {}),
   };
   const limit = limitOf(event, remote);
   log[level](limit === undefined ? line : repeatable(line, limit), texts[kind]);
+}
+
+function totalsOf({ view }: LoggedLink): LinkTotals {
+  const { seconds, stanzasUp, stanzasDown, bytesUp, bytesDown } = view;
+  return { seconds, stanzasUp, stanzasDown, bytesUp, bytesDown };
 }
 
 function limitOf(event: LinkEvent, remote: string): Parameters<typeof repeatable>[1] | undefined {

@@ -1,9 +1,9 @@
 import type { CountedLink } from "./counters.js";
-import type { LoggedLink } from "./link-log.js";
+import type { LinkTotals } from "./link-log.js";
 import { unmapped } from "./proxy-header.js";
 
 /** A link as an operator sees it. */
-export interface LinkView {
+export interface LinkView extends LinkTotals {
   /** The connection id of the log. */
   readonly id: string;
   readonly kind: "c2s" | "component";
@@ -15,14 +15,17 @@ export interface LinkView {
   readonly isSecure: boolean;
   readonly hasServer: boolean;
   readonly isEnding: boolean;
-  readonly seconds: number;
-  readonly stanzasUp: number;
-  readonly stanzasDown: number;
   readonly queuedBytes: number;
 }
 
-type Told = Pick<LinkView, "domain" | "isSecure" | "hasServer" | "isEnding">;
-type ViewedLink = CountedLink & LoggedLink & { readonly origin: Pick<LinkView, "kind"> };
+type Told = Pick<LinkView, "domain" | "isSecure" | "hasServer" | "isEnding" | "bytesUp" | "bytesDown">;
+type ViewedLink = CountedLink & {
+  readonly id: string;
+  readonly origin: { readonly kind: LinkView["kind"]; readonly counters: { readonly name: string } };
+  readonly remoteAddress: string;
+  /** Milliseconds of the process's clock. */
+  readonly openedAt: number;
+};
 
 /** What is known of a link from outside, and what it tells of itself. */
 export function linkView(link: ViewedLink, told: Told): LinkView {

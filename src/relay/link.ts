@@ -83,6 +83,9 @@ export class Link implements Performer, LegOwner, CountedLink, DrainableLink {
   #ended: CloseReason | undefined;
   /** When bytes came last, while the idle timer runs. */
   #lastBytesAt = 0;
+  /** From the peer, and to it. */
+  #bytesUp = 0;
+  #bytesDown = 0;
 
   /** Takes over `socket`, which is a client's own or, where `announced` says so, that of a proxy in front of us. */
   constructor(socket: LegSocket, origin: LinkOrigin, surroundings: LinkSurroundings, announced?: ConnectionEnds) {
@@ -106,6 +109,8 @@ export class Link implements Performer, LegOwner, CountedLink, DrainableLink {
       isSecure: this.#near.secured !== undefined,
       hasServer: this.#server?.isEstablished === true,
       isEnding: this.#ended !== undefined,
+      bytesUp: this.#bytesUp,
+      bytesDown: this.#bytesDown,
     });
   }
 
@@ -154,6 +159,7 @@ export class Link implements Performer, LegOwner, CountedLink, DrainableLink {
   // What the machine asks for.
 
   send(leg: LegName, bytes: Uint8Array): void {
+    if (leg !== "server") this.#bytesDown += bytes.byteLength;
     this.#leg(leg)?.send(bytes);
   }
 
@@ -281,6 +287,7 @@ export class Link implements Performer, LegOwner, CountedLink, DrainableLink {
   legBytes(leg: Leg, chunk: Buffer): void {
     const { turns } = this.#surroundings;
     if (this.#timers?.idle !== undefined) this.#lastBytesAt = Math.round(performance.now());
+    if (leg === this.#near) this.#bytesUp += chunk.byteLength;
     turns.begin(this);
     this.#machine.bytes(leg.name, chunk);
     turns.end();

@@ -84,7 +84,7 @@ describe("the last faults", () => {
     const faults = new RecentFaults();
     const about = { connection: "1", domain: "capulet.lit", rule: "x", entity: "y", seconds: 1 };
     faults.hub({ kind: "delegation", outcome: "result", ...about });
-    faults.hub({ kind: "entity-up", entity: "y" });
+    faults.hub({ kind: "entity-up", connection: "0001", entity: "y" });
     faults.link(
       { id: "1", remote: "" },
       { kind: "stream-error", leg: "client", condition: "x", ours: true },

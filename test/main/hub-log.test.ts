@@ -55,11 +55,11 @@ test.each([
 
 test("what an operator must not miss is told each time", () => {
   const { log, lines } = logged();
-  const entity = "pubsub.capulet.lit";
+  const [connection, entity] = ["0001", "pubsub.capulet.lit"];
   for (let turn = 0; turn < 200; turn++) {
-    logHubEvent(log, { kind: "entity-up", entity });
-    logHubEvent(log, { kind: "advertised", domain: "capulet.lit", entity, namespaces: 2 });
-    logHubEvent(log, { kind: "entity-down", entity, lost: 1 });
+    logHubEvent(log, { kind: "entity-up", connection, entity });
+    logHubEvent(log, { kind: "advertised", connection, domain: "capulet.lit", entity, namespaces: 2 });
+    logHubEvent(log, { kind: "entity-down", connection, entity, lost: 1 });
   }
   expect(lines().length).toBe(600);
 });

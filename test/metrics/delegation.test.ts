@@ -73,9 +73,15 @@ describe("delegation metrics", () => {
     const { metrics, text } = counted([mam, version]);
     for (const rule of [mam, version])
       metrics.count({ kind: "delegation", connection: "0001", ...rule, outcome: "result", seconds: 1 });
-    metrics.count({ kind: "advertised", domain: "capulet.lit", entity: version.entity, namespaces: 1 });
-    metrics.count({ kind: "resumption", domain: "capulet.lit", outcome: "resumed" });
-    metrics.count({ kind: "entity-down", entity: version.entity, lost: 0 });
+    metrics.count({
+      kind: "advertised",
+      connection: "0001",
+      domain: "capulet.lit",
+      entity: version.entity,
+      namespaces: 1,
+    });
+    metrics.count({ kind: "resumption", connection: "0002", domain: "capulet.lit", outcome: "resumed" });
+    metrics.count({ kind: "entity-down", connection: "0001", entity: version.entity, lost: 0 });
     expect(await text()).toContain("jabber:iq:version");
     metrics.configure([mam]);
     const shown = await text();

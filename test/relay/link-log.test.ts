@@ -27,6 +27,12 @@ test.each([fault, bound, streamError, ended])("a line of kind $kind says which c
   ]);
 });
 
+test("the last line of a link says how long it was there and what has passed", () => {
+  const { log, lines } = logged();
+  logLinkEvent(log, linkFrom("192.0.2.1"), ended);
+  expect(lines()).toMatchObject([{ event: "ended", reason: "xml_fault", ...totals }]);
+});
+
 test("an IPv4 address that a listener for both kinds wrote as IPv6 is told as what it is", () => {
   const { log, lines } = logged();
   for (const address of ["::ffff:192.0.2.1", "2001:db8::1", "::ffff:c000:201"])
@@ -80,12 +86,14 @@ test("a server that is away is told once, not for each client that comes", () =>
   ]);
 });
 
+const totals = { seconds: 1.5, stanzasUp: 3, stanzasDown: 4, bytesUp: 500, bytesDown: 700 };
+
 function linkFrom(remoteAddress: string): LoggedLink {
   return {
     id: "0001",
     origin: { counters: { name: "c2s:0.0.0.0:5222" } },
     remoteAddress,
-    openedAt: Math.round(performance.now()),
+    view: totals,
   };
 }
 

@@ -256,6 +256,12 @@ describe("resumption", () => {
     reply(entity);
     expect(again.take("client")).toMatch(/^<iq type="result" id="a1"/);
     expect(link.take("client")).toBe("");
+    // Who reads the log finds the way from one connection to the next.
+    const moved = { connection: again.id, previous: link.id, jid: JID };
+    expect(world.events).toContainEqual({ kind: "resumption", outcome: "resumed", domain: "capulet.lit", ...moved });
+    expect(world.events).toContainEqual(
+      expect.objectContaining({ kind: "delegation", connection: again.id, entityConnection: entity.id }),
+    );
   });
 
   test("does not execute twice what the client sends again (S30)", () => {
@@ -603,6 +609,6 @@ describe("resumption", () => {
       );
     }
     expect(world.hub.stats).toMatchObject({ resumable: 0, sessions: 0, pending: 0 });
-    expect(world.events).toContainEqual({ kind: "resumption", domain: "capulet.lit", outcome: "overflow" });
+    expect(world.events).toContainEqual(expect.objectContaining({ kind: "resumption", jid: JID, outcome: "overflow" }));
   });
 });

@@ -181,9 +181,11 @@ export function bind(link: Link, jid: string): void {
 const QUESTION =
   /^<iq type="get"[^>]* id="made-\d+"[^>]*><query xmlns="http:\/\/jabber.org\/protocol\/disco#info"( node="urn:xmpp:delegation:2:[^"]*")?\/><\/iq>$/;
 
+let lastLink = 0;
+
 /** One link's machine with a performer that writes down what it is asked for. */
 export class Link implements Performer {
-  readonly id = "0001";
+  readonly id = (++lastLink).toString(36).padStart(4, "0");
   readonly machine: LinkMachine;
   readonly events: LinkEvent[] = [];
   /** Everything but `send`, in order, e.g. `close client`. */

@@ -150,11 +150,12 @@ export class ClientStream implements SessionOwner, ResumableStream {
   }
 
   #managed(): StreamManager {
-    const { hub, domain, up, down } = this.#context;
+    const { hub, domain, up, down, performer } = this.#context;
     const session = () => this.#session;
     this.#manager ??= new StreamManager({
       hub,
       domainName: domain.name,
+      connection: performer.id,
       up,
       down,
       stream: this,
@@ -171,11 +172,9 @@ export class ClientStream implements SessionOwner, ResumableStream {
       },
       hold: () => {
         up.hold();
-        this.#context.performer.pause("client");
+        performer.pause("client");
       },
-      release: () => {
-        this.#mayRelease = true;
-      },
+      release: () => void (this.#mayRelease = true),
       leaveAlone: (isAlone) => {
         this.#isLeftAlone = isAlone;
         if (!isAlone && this.#session !== undefined) hub.users.reachable(this.#session);

@@ -8,6 +8,8 @@ import type { Refusals } from "./refusals.js";
 export interface ManagedStream {
   readonly hub: Hub;
   readonly domainName: string;
+  /** `Performer.id` of the connection. */
+  readonly connection: string;
   readonly up: Pump;
   readonly down: Pump;
   readonly session: BoundSession | undefined;

@@ -25,6 +25,7 @@ import { attributeOf, serialize } from "../../xml/index.js";
 import { NS } from "../../xmpp/index.js";
 import { acknowledges } from "./acknowledgements.js";
 import type { BoundSession, ResumableStream } from "../hub/bound-session.js";
+import type { ResumptionOutcome } from "../hub/hub-types.js";
 import type { ManagedStream } from "./managed-stream.js";
 
 export type Attempt = ResumeAttempt<BoundSession, ResumableStream>;
@@ -249,11 +250,11 @@ export class StreamManager {
   }
 
   #resume(namespace: ManagementNamespace, element: Element): boolean {
-    const { hub, domainName, session, up } = this.#stream;
+    const { session, up } = this.#stream;
     if (!this.#isOurs(attributeOf(element, "previd"))) return true;
     // XEP-0198 §5: instead of binding, not behind it.
     if (session !== undefined) {
-      hub.sessions.report(domainName, "refused");
+      this.#report("refused");
       return this.#refuse(namespace, "unexpected-request");
     }
     const decision = this.#askToResume(element);
@@ -279,7 +280,7 @@ export class StreamManager {
     });
     this.#attempt = decision.kind === "elsewhere" ? undefined : decision.attempt;
     if (decision.kind === "relay") return decision;
-    hub.sessions.report(domain, "refused");
+    this.#report("refused");
     return { kind: "refuse", condition: decision.kind === "refuse" ? decision.condition : "item-not-found" };
   }
 
@@ -312,7 +313,7 @@ export class StreamManager {
     h: string | undefined,
     account: string | undefined,
   ): (Resumed & { readonly kind: "resumed" }) | undefined {
-    const { hub, domainName } = this.#stream;
+    const { hub } = this.#stream;
     this.#attempt = undefined;
     const outcome = attempt.resumed(h, account, hub.now());
     if (outcome === undefined) {
@@ -326,9 +327,16 @@ export class StreamManager {
       this.#stream.breach("server", "resumed-contradicts");
       return undefined;
     }
-    this.#stream.adopt(outcome.session.owner);
-    hub.sessions.report(domainName, "resumed");
+    const { owner } = outcome.session;
+    const { connection: previous } = owner;
+    this.#stream.adopt(owner);
+    this.#report("resumed", { previous, jid: owner.jid.full() });
     return outcome;
+  }
+
+  #report(outcome: ResumptionOutcome, more?: { readonly previous: string; readonly jid: string }): void {
+    const { hub, domainName: domain, connection } = this.#stream;
+    hub.sessions.report(outcome, { domain, connection, ...more });
   }
 
   #serverFailed(management: StreamManagement | undefined, element: Element): boolean {
@@ -355,7 +363,7 @@ export class StreamManager {
     if (this.#attempt === undefined) return;
     rewriteFailed(element, this.#attempt.failed(readFailed(element), account));
     this.#letGo();
-    this.#stream.hub.sessions.report(this.#stream.domainName, "failed");
+    this.#report("failed");
   }
 
   #letGo(): void {

@@ -28,7 +28,8 @@ export class Advertising {
       if (now === (told.get(name) ?? NOTHING)) continue;
       told.set(name, now);
       carrier.sendToEntity(advertisement(name, carrier.address, rules, this.#env.newId()));
-      this.#env.report({ kind: "advertised", domain: name, entity, namespaces: rules.length });
+      const { connection } = carrier;
+      this.#env.report({ kind: "advertised", connection, domain: name, entity, namespaces: rules.length });
     }
   }
 }

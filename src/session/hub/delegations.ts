@@ -147,6 +147,7 @@ export class Delegations {
           outcome: "late",
           code: LATE_REPLY,
           seconds: 0,
+          entityConnection: carrier.connection,
         });
         return true;
       case "reply":
@@ -181,13 +182,13 @@ export class Delegations {
 
   /** The requester is gone: nobody is answered, and the reply is swallowed when it comes. */
   abandon(request: DelegatedRequest): void {
-    const carrier = this.#requests.get(request)?.carrier;
     this.#forget(request);
-    if (!this.#remove(request)) return;
-    this.#relieve(carrier);
+    const entry = this.#remove(request);
+    if (entry === undefined) return;
+    this.#relieve(entry.carrier);
     const code: RequestFaultCode = "requester-gone";
-    this.#report(request, REQUEST_FAULTS[code].outcome, code);
-    this.#observe(request, REQUEST_FAULTS[code].outcome, code);
+    this.#report(request, entry.carrier, REQUEST_FAULTS[code].outcome, code);
+    this.#observe(request, entry.carrier, REQUEST_FAULTS[code].outcome, code);
   }
 
   /** A request was answered with an error before it was forwarded. */
@@ -272,20 +273,23 @@ export class Delegations {
     code?: string,
     received?: Element,
   ): void {
-    this.#remove(request);
-    this.#report(request, outcome, code);
-    this.#observe(request, outcome, code, reply, received);
+    const carrier = this.#remove(request)?.carrier;
+    this.#report(request, carrier, outcome, code);
+    this.#observe(request, carrier, outcome, code, reply, received);
     request.requester.answer(request, reply);
   }
 
-  #remove(request: DelegatedRequest): boolean {
-    const alarm = this.#requests.get(request)?.alarm;
-    if (alarm !== undefined) this.#alarms.cancel(alarm);
-    return this.#requests.delete(request);
+  #remove(request: DelegatedRequest): InFlight | undefined {
+    const entry = this.#requests.get(request);
+    if (entry === undefined) return undefined;
+    this.#alarms.cancel(entry.alarm);
+    this.#requests.delete(request);
+    return entry;
   }
 
   #observe(
     request: DelegatedRequest,
+    carrier: Carrier | undefined,
     outcome: DelegationOutcome,
     code: string | undefined,
     answer?: Element,
@@ -294,10 +298,10 @@ export class Delegations {
     const { observer } = this.#env;
     if (observer === undefined) return;
     const seconds = (this.#env.now() - request.startedMs) / 1000;
-    observer.settled(request, { outcome, code, seconds, answer, received });
+    observer.settled(request, { outcome, code, seconds, answer, received, entityConnection: carrier?.connection });
   }
 
-  #report(request: DelegatedRequest, outcome: DelegationOutcome, code?: string): void {
+  #report(request: DelegatedRequest, carrier: Carrier | undefined, outcome: DelegationOutcome, code?: string): void {
     this.#env.report({
       kind: "delegation",
       connection: request.requester.connection,
@@ -307,6 +311,7 @@ export class Delegations {
       outcome,
       ...(code === undefined ? {} : { code }),
       seconds: (this.#env.now() - request.startedMs) / 1000,
+      ...(carrier === undefined ? {} : { entityConnection: carrier.connection }),
     });
   }
 }

@@ -71,7 +71,7 @@ export class Discovery {
 
   #askOn(carrier: Carrier, domain: Domain, rule: DelegationRule, scope: NestingScope): void {
     this.#question(carrier, domain, rule.namespace, scope, (answer) => {
-      this.#answered(domain, rule, scope, answer);
+      this.#answered(domain, rule, scope, answer, carrier.connection);
     });
   }
 
@@ -98,10 +98,17 @@ export class Discovery {
     );
   }
 
-  #answered(domain: Domain, rule: DelegationRule, scope: NestingScope, answer: Element | undefined): void {
+  #answered(
+    domain: Domain,
+    rule: DelegationRule,
+    scope: NestingScope,
+    answer: Element | undefined,
+    connection: string,
+  ): void {
     const { namespace, entity, identities } = rule;
     const report = (outcome: DiscoveryOutcome, leftOut = 0): void => {
-      this.#env.report({ kind: "discovery", domain: domain.name, entity, rule: namespace, scope, outcome, leftOut });
+      const about = { connection, domain: domain.name, entity, rule: namespace, scope };
+      this.#env.report({ kind: "discovery", ...about, outcome, leftOut });
     };
     const query = answer && findChild(answer, "query", NS.discoInfo);
     if (answer === undefined || query === undefined || attributeOf(answer, "type") !== "result") {

@@ -13,6 +13,17 @@ export type DelegationOutcome = "result" | "error" | "timeout" | "no_link" | "in
  */
 export type ResumptionOutcome = "resumed" | "failed" | "refused" | "expired" | "overflow";
 
+/** A stream that was to be resumed, or can be no more. */
+export interface Resumption {
+  readonly domain: string;
+  /** The one that asked for it; for `expired` and `overflow` the last one that the session had. */
+  readonly connection: string;
+  /** The connection that a resumed session had before. */
+  readonly previous?: string;
+  /** Full JID, once it is known whose session it is. */
+  readonly jid?: string;
+}
+
 /** What became of a question to a managing entity; the `outcome` label of `caesura_discovery_questions_total`. */
 export type DiscoveryOutcome = "answered" | "error" | "silent";
 
@@ -31,13 +42,17 @@ export type HubEvent =
       /** Stable code of what was wrong, listed in `docs/errors.md`; for every outcome but `result` and `error`. */
       readonly code?: string;
       readonly seconds: number;
+      /** The connection over which the entity was asked; absent if it was not. */
+      readonly entityConnection?: string;
     }
-  | { readonly kind: "resumption"; readonly domain: string; readonly outcome: ResumptionOutcome }
+  | ({ readonly kind: "resumption"; readonly outcome: ResumptionOutcome } & Resumption)
   /** The server's own service answers what is to be the managing entity's (protocol.md D57, R15). */
   | { readonly kind: "shadowed"; readonly domain: string; readonly rule: string }
   /** What a managing entity said on the node of a delegated namespace; `leftOut` parts of it could not be used. */
   | {
       readonly kind: "discovery";
+      /** Of the entity, as in the following ones. */
+      readonly connection: string;
       readonly domain: string;
       readonly entity: string;
       readonly rule: string;
@@ -59,9 +74,15 @@ export type HubEvent =
   | { readonly kind: "grant-refused"; readonly domain: string; readonly code: string }
   /** A reply waited for what its entity had sent before; `missed`: in vain, and went without. */
   | { readonly kind: "reply-held"; readonly entity: string; readonly outcome: "in_order" | "missed" }
-  | { readonly kind: "entity-up"; readonly entity: string }
-  | { readonly kind: "entity-down"; readonly entity: string; readonly lost: number }
-  | { readonly kind: "advertised"; readonly domain: string; readonly entity: string; readonly namespaces: number };
+  | { readonly kind: "entity-up"; readonly connection: string; readonly entity: string }
+  | { readonly kind: "entity-down"; readonly connection: string; readonly entity: string; readonly lost: number }
+  | {
+      readonly kind: "advertised";
+      readonly connection: string;
+      readonly domain: string;
+      readonly entity: string;
+      readonly namespaces: number;
+    };
 
 /**
  * The `step` label of `caesura_grant_events_total`. `asked`: the question went to a session of the user's; `ended`: with
@@ -121,6 +142,8 @@ export interface DelegationObserver {
       readonly seconds: number;
       readonly answer: Element | undefined;
       readonly received: Element | undefined;
+      /** As in `HubEvent`. */
+      readonly entityConnection: string | undefined;
     },
   ): void;
 }

@@ -205,7 +205,8 @@ export class Hub implements Appointments {
   /** The entity can be asked over this stream, and is told what it manages (XEP-0355 §4.2). */
   entityUp(carrier: Carrier): void {
     this.#entities.add(carrier);
-    for (const entity of carrier.entities) this.#env.report({ kind: "entity-up", entity });
+    const { connection } = carrier;
+    for (const entity of carrier.entities) this.#env.report({ kind: "entity-up", connection, entity });
     this.#introduce(carrier);
     this.clientModes.announce(carrier);
   }
@@ -221,7 +222,7 @@ export class Hub implements Appointments {
     if (owed === undefined) return;
     for (const entity of carrier.entities) {
       const lost = owed.filter(({ rule }) => rule.entity === entity).length;
-      this.#env.report({ kind: "entity-down", entity, lost });
+      this.#env.report({ kind: "entity-down", connection: carrier.connection, entity, lost });
     }
     for (const { token } of owed) this.delegations.fail(token, "entity-lost");
   }

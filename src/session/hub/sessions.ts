@@ -2,7 +2,7 @@ import type { ManagementSnapshot, ResumableSession } from "../../stream/index.js
 import { DEFAULT_RESUMPTION_OPTIONS, Resumptions, StreamManagement } from "../../stream/index.js";
 import type { Alarms } from "./alarms.js";
 import type { BoundSession, ResumableStream } from "./bound-session.js";
-import type { HubEnvironment, ResumptionOutcome } from "./hub-types.js";
+import type { HubEnvironment, Resumption, ResumptionOutcome } from "./hub-types.js";
 
 /** Sessions that wait to be resumed are looked through at most this often. */
 const EXPIRY_STEP_MS = 1000;
@@ -124,8 +124,8 @@ export class Sessions {
     this.remove(session);
   }
 
-  report(domain: string, outcome: ResumptionOutcome): void {
-    this.#env.report({ kind: "resumption", domain, outcome });
+  report(outcome: ResumptionOutcome, resumption: Resumption): void {
+    this.#env.report({ kind: "resumption", outcome, ...resumption });
   }
 
   /** The earliest deadline counts: a server may keep one stream for a day, and the next one, lost later, for a minute. */
@@ -147,6 +147,7 @@ export class Sessions {
 
   #forget(session: BoundSession, outcome: ResumptionOutcome): void {
     this.giveUp(session);
-    this.report(session.domain.name, outcome);
+    const { connection, jid, domain } = session;
+    this.report(outcome, { domain: domain.name, connection, jid: jid.full() });
   }
 }
