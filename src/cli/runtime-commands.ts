@@ -43,6 +43,7 @@ export function declareRuntimeCommands(program: Command, terminal: Terminal, don
     .option("--rule <namespace>", "those of this delegated namespace")
     .option("--entity <jid>", "those for this managing entity")
     .option("--jid <jid>", "those of, or to, this account, session or domain")
+    .option("--connection <id>", "those of this connection, as the log, sessions and links show it")
     .option("--payload", "show the whole stanzas; the log of the proxy says that this was done")
     .action(async (options: TapOptions) => {
       done(await (await import("./runtime.js")).tap(options, terminal));
