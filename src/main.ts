@@ -1,6 +1,6 @@
 import type { AddressInfo } from "node:net";
 import type { Logger } from "pino";
-import { RecentFaults, Sampler, Taps, type Controls, type ReloadOutcome, type Readiness } from "./admin/index.js";
+import { RecentFaults, Sampler, Taps, type Readiness } from "./admin/index.js";
 import type { Config, Problem } from "./config/index.js";
 import {
   Admission,
@@ -20,6 +20,7 @@ import { Administration } from "./main/administration.js";
 import { Handover } from "./main/handover.js";
 import { logHubEvent } from "./main/hub-log.js";
 import { Observatory } from "./main/observatory.js";
+import { operatorControls, type ProcessControls } from "./main/operator-controls.js";
 import { ReloadCounts } from "./main/reload-counts.js";
 import {
   certificateSources,
@@ -44,12 +45,7 @@ export interface ProxyOptions {
   readonly process?: ProcessControls;
 }
 
-export interface ProcessControls {
-  /** Drains and ends, as SIGTERM does; false if that is under way. */
-  drain(): boolean;
-  /** Reads the configuration file again, as SIGHUP does. */
-  reload(): Promise<ReloadOutcome>;
-}
+export type { ProcessControls };
 
 /**
  * Starts the whole proxy. Resolves when every port is open.
@@ -169,7 +165,13 @@ export class StreamProxy {
     this.#administration = new Administration({
       families: this.#families,
       model: this.#observatory,
-      controls: this.#controls(controls),
+      controls: operatorControls({
+        links: this.#links,
+        hub: this.#hub,
+        turns,
+        log,
+        process: controls ?? this.#controlsOfOwn(),
+      }),
       taps: this.#taps,
       sampler: this.#sampler,
       log,
@@ -325,25 +327,16 @@ export class StreamProxy {
     });
   }
 
-  #controls(controls: ProcessControls | undefined): Controls {
+  /** For a process that serves no signals. */
+  #controlsOfOwn(): ProcessControls {
     return {
-      close: (connection) => {
-        const link = this.#links.find(connection);
-        link?.shutdown({ condition: "system-shutdown" });
-        return link !== undefined;
-      },
       drain: () => {
-        if (controls !== undefined) return controls.drain();
         if (this.#state === "draining" || this.#state === "closed") return false;
         void this.close();
         return true;
       },
       reload: () =>
-        controls?.reload() ??
         Promise.resolve({ ok: false, message: "This process does not know its configuration file.", problems: [] }),
-      setLogLevel: (level) => {
-        this.#log.level = level;
-      },
     };
   }
 

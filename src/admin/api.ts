@@ -25,8 +25,8 @@ export interface Answer {
 /** Below this path is the JSON of the runtime commands. */
 export const apiPrefix = "/api/";
 
-const readable: ReadonlySet<string> = new Set(["status", "sessions", "links", "rules", "errors"]);
-const changing: ReadonlySet<string> = new Set(["close", "drain", "reload", "log-level"]);
+const readable: ReadonlySet<string> = new Set(["status", "sessions", "links", "rules", "grants", "errors"]);
+const changing: ReadonlySet<string> = new Set(["close", "drain", "reload", "revoke", "log-level"]);
 
 /**
  * Answers the runtime commands in JSON. What reads is GET, what changes is POST with a small JSON object.
@@ -66,7 +66,8 @@ function read(model: ProxyModel, command: string, url: URL): Answer {
     default: {
       const query = listQuery(url);
       if (query === undefined) return problem(400, `"limit" is a number from 1 to ${String(MOST_ROWS)}.`);
-      return { status: 200, body: command === "sessions" ? model.sessions(query) : model.links(query) };
+      const list = command === "sessions" ? "sessions" : command === "grants" ? "grants" : "links";
+      return { status: 200, body: model[list](query) };
     }
   }
 }
@@ -105,6 +106,8 @@ async function change(
       const outcome = await controls.reload();
       return { status: outcome.ok ? 200 : 422, body: outcome.ok ? outcome : { ...outcome, error: outcome.message } };
     }
+    case "revoke":
+      return revoke(controls, log, sent);
     default: {
       const level = logLevels.find((one) => one === sent["level"]);
       if (level === undefined) return problem(400, `"level" is one of ${logLevels.join(", ")}.`);
@@ -117,6 +120,28 @@ async function change(
       return { status: 200, body: { level } };
     }
   }
+}
+
+async function revoke(
+  controls: ApiParts["controls"],
+  log: ApiParts["log"],
+  sent: Readonly<Record<string, unknown>>,
+): Promise<Answer> {
+  const { account, namespace, entity } = sent;
+  if (typeof account !== "string" || parseJid(account)?.local === undefined)
+    return problem(400, `"account" is no JID of a user.`);
+  if (!isText(namespace) || !isText(entity)) return problem(400, `"namespace" and "entity" are texts.`);
+  const narrowed = { ...(namespace === undefined ? {} : { namespace }), ...(entity === undefined ? {} : { entity }) };
+  const outcome = await controls.revoke({ account, ...narrowed });
+  if (outcome.revoked.length === 0)
+    return problem(404, `There is no such grant of ${JSON.stringify(account.slice(0, 100))}.`);
+  const line = { event: "revoke-asked", account, ...narrowed, count: outcome.revoked.length, stored: outcome.stored };
+  log.warn(line, "an operator takes back what a user has delegated");
+  return { status: 200, body: outcome };
+}
+
+function isText(value: unknown): value is string | undefined {
+  return value === undefined || typeof value === "string";
 }
 
 function tap(

@@ -172,6 +172,20 @@ export interface LatencyView {
   readonly p99: number;
 }
 
+/** What a user has delegated (XEP-0355 §5). */
+export interface GrantRow {
+  readonly domain: string;
+  /** The user's bare JID. */
+  readonly account: string;
+  readonly namespace: string;
+  readonly entity: string;
+  readonly grantedAt: string;
+  /** False: the configuration of now does not allow it. */
+  readonly effective: boolean;
+  /** False: it ends with the user's session. */
+  readonly lasting: boolean;
+}
+
 /** The rows that were asked for, and how many there are. */
 export interface Listed<Row> {
   readonly total: number;
@@ -179,7 +193,7 @@ export interface Listed<Row> {
 }
 
 export interface ListQuery {
-  /** Text that a row has in its connection id, an address or a JID. */
+  /** Text that a row has in its connection id, an address, a JID or a namespace. */
   readonly match: string;
   readonly limit: number;
   /** Rows before the first one that is wanted. */
@@ -194,6 +208,7 @@ export interface ProxyModel {
   sessions(query: ListQuery): Listed<SessionRow>;
   links(query: ListQuery): Listed<LinkRow>;
   rules(): readonly RuleRow[];
+  grants(query: ListQuery): Listed<GrantRow>;
   /** Newest first. */
   errors(): readonly RecentFault[];
 }
@@ -203,6 +218,19 @@ export type ReloadOutcome =
   /** What was in use stays. */
   | { readonly ok: false; readonly message: string; readonly problems: readonly Problem[] };
 
+export interface Revocation {
+  /** A JID. */
+  readonly account: string;
+  readonly namespace?: string;
+  readonly entity?: string;
+}
+
+export interface RevokeOutcome {
+  readonly revoked: readonly GrantRow[];
+  /** False: the store cannot be written, and after a restart they would be there again. */
+  readonly stored: boolean;
+}
+
 /** What may be done to the running proxy. */
 export interface Controls {
   /** Ends a link in an orderly way. False: there is none with this connection id. */
@@ -211,6 +239,8 @@ export interface Controls {
   drain(): boolean;
   /** As SIGHUP. */
   reload(): Promise<ReloadOutcome>;
+  /** Takes back what a user has delegated: all of it, or what fits. */
+  revoke(revocation: Revocation): Promise<RevokeOutcome>;
   /** Until the next reload. */
   setLogLevel(level: LogLevel): void;
 }

@@ -34,6 +34,26 @@ export function declareRuntimeCommands(program: Command, terminal: Terminal, don
     .action(async (options: ListOptions) => {
       done(await (await import("./runtime.js")).links(options, terminal));
     });
+  declare("grants", "list what users have delegated themselves (client mode)")
+    .option(...watch)
+    .option("-m, --match <text>", "those with this in account, namespace or managing entity")
+    .option("-n, --limit <number>", "at most so many", "200")
+    .action(async (options: ListOptions) => {
+      done(await (await import("./runtime.js")).grants(options, terminal));
+    });
+  declare("revoke", "take back what a user has delegated; the managing entity is told")
+    .argument("<account>", "the user's bare JID")
+    .argument("[namespace]", "this one; all of them if left out")
+    .option("--entity <jid>", "what was delegated to this managing entity")
+    .action(
+      async (
+        account: string,
+        namespace: string | undefined,
+        options: RuntimeOptions & { readonly entity?: string },
+      ) => {
+        done(await (await import("./runtime.js")).revoke(account, namespace, options, terminal));
+      },
+    );
   declare("errors", "list what went wrong lately, newest first, with code, section and what it means")
     .option(...watch)
     .action(async (options: WatchOptions) => {

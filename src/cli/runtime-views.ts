@@ -1,10 +1,20 @@
-import type { LinkRow, Listed, RecentFault, RuleRow, SessionRow, StatusView, TapEvent } from "../admin/index.js";
+import type {
+  GrantRow,
+  LinkRow,
+  Listed,
+  RecentFault,
+  RuleRow,
+  SessionRow,
+  StatusView,
+  TapEvent,
+} from "../admin/index.js";
 import { formatBytes, formatSpan, formatTable, harmless } from "./table.js";
 
 // How the answers of the running proxy look to a person, on a terminal so many columns wide.
 
 export function formatStatus(status: StatusView, width: number): string {
   const { configuration, domains, entities, listeners } = status;
+  const grants = new Map(status.grants.map(({ domain, grants: count }) => [domain, count]));
   const seconds = (Date.now() - Date.parse(status.startedAt)) / 1000;
   const state = status.ready ? status.state : `${status.state}, not ready: ${status.reasons.join(", ")}`;
   const facts: readonly (readonly [string, string])[] = [
@@ -25,6 +35,9 @@ export function formatStatus(status: StatusView, width: number): string {
         { heading: "SERVER", cell: ({ server }) => server },
         { heading: "COMPONENT PORT", cell: ({ componentPort }) => componentPort },
         { heading: "RULES", cell: ({ rules }) => rules },
+        ...(grants.size === 0
+          ? []
+          : [{ heading: "GRANTS", cell: ({ name }: StatusView["domains"][number]) => grants.get(name) ?? 0 }]),
         { heading: "CERTIFICATE", cell: ({ certificate }) => days(certificate.daysLeft) },
       ],
       domains,
@@ -134,6 +147,22 @@ export function formatRules(rows: readonly RuleRow[], width: number): string {
 /** Requests that were answered with an error of ours. */
 function failedOf({ timeout, no_link, invalid_reply, refused }: RuleRow["outcomes"]): number {
   return timeout + no_link + invalid_reply + refused;
+}
+
+export function formatGrants({ total, rows }: Listed<GrantRow>, width: number): string {
+  const table = formatTable<GrantRow>(
+    [
+      { heading: "ACCOUNT", cell: ({ account }) => account },
+      { heading: "NAMESPACE", cell: ({ namespace }) => namespace },
+      { heading: "MANAGING ENTITY", cell: ({ entity }) => entity },
+      { heading: "IN EFFECT", cell: ({ effective }) => (effective ? "yes" : "NO") },
+      { heading: "KEPT", isSpare: true, cell: ({ lasting }) => (lasting ? "yes" : "session") },
+      { heading: "GRANTED", isSpare: true, cell: ({ grantedAt }) => grantedAt.replace(/\.\d+Z$/, "Z") },
+    ],
+    rows,
+    width,
+  );
+  return `${table}${summary(total, rows.length, "grant")}`;
 }
 
 export function formatErrors(faults: readonly RecentFault[]): string {

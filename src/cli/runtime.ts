@@ -1,17 +1,28 @@
 import { setTimeout as wait } from "node:timers/promises";
-import type { LinkRow, Listed, RecentFault, RuleRow, SessionRow, StatusView, TapEvent } from "../admin/index.js";
+import type {
+  GrantRow,
+  LinkRow,
+  Listed,
+  RecentFault,
+  RevokeOutcome,
+  RuleRow,
+  SessionRow,
+  StatusView,
+  TapEvent,
+} from "../admin/index.js";
 import type { Problem } from "../config/index.js";
 import { formatProblems, sourceText, summarise } from "./report.js";
 import { RuntimeClient, RuntimeError, type RuntimeOptions } from "./runtime-client.js";
 import {
   formatErrors,
+  formatGrants,
   formatLinks,
   formatRules,
   formatSessions,
   formatStatus,
   formatTapEvent,
 } from "./runtime-views.js";
-import { cutToScreen } from "./table.js";
+import { cutToScreen, harmless } from "./table.js";
 import { exitCode, type Terminal } from "./terminal.js";
 
 export interface WatchOptions extends RuntimeOptions {
@@ -62,6 +73,12 @@ export function rules(options: WatchOptions, terminal: Terminal): Promise<number
   );
 }
 
+export function grants({ limit, match, ...options }: ListOptions, terminal: Terminal): Promise<number> {
+  return show(options, terminal, "grants", { limit, match }, (answer, width) =>
+    formatGrants(known<Listed<GrantRow>>(answer, "rows"), width),
+  );
+}
+
 export function errors(options: WatchOptions, terminal: Terminal): Promise<number> {
   return show(options, terminal, "errors", {}, (answer) =>
     formatErrors(known<{ readonly errors: readonly RecentFault[] }>(answer, "errors").errors),
@@ -89,6 +106,28 @@ export function tap(
 
 export function close(connection: string, options: RuntimeOptions, terminal: Terminal): Promise<number> {
   return change(options, terminal, "close", { connection }, () => `closing ${connection}\n`);
+}
+
+/** Takes back what a user has delegated. Exit code 1 also if that could not be stored. */
+export async function revoke(
+  account: string,
+  namespace: string | undefined,
+  { entity, ...options }: RuntimeOptions & { readonly entity?: string },
+  terminal: Terminal,
+): Promise<number> {
+  let isStored = true;
+  const code = await asking(options, terminal, async (client) => {
+    const answer = await client.post("revoke", { account, namespace, entity });
+    const outcome = known<RevokeOutcome>(answer, "revoked", "stored");
+    isStored = outcome.stored;
+    if (options.json === true) terminal.stdout.write(asJson(outcome));
+    else
+      for (const grant of outcome.revoked)
+        terminal.stdout.write(harmless(`revoked ${grant.namespace} of ${grant.account} at ${grant.entity}`) + "\n");
+    if (!isStored)
+      terminal.stderr.write("caesura: This could not be stored: after a restart they would be there again.\n");
+  });
+  return isStored ? code : exitCode.failure;
 }
 
 export function logLevel(level: string, options: RuntimeOptions, terminal: Terminal): Promise<number> {

@@ -114,6 +114,15 @@ export class GrantTable {
     return PASS;
   }
 
+  /** Everything that is held. */
+  *all(): Iterable<Grant> {
+    for (const grants of this.#byUser.values()) yield* grants.values();
+  }
+
+  isEffective(grant: Grant): boolean {
+    return isGrantEffective(this.#policy, grant);
+  }
+
   /** Everything that a user has delegated, in the order in which it was. */
   of(user: string): readonly Grant[] {
     return [...(this.#byUser.get(user)?.values() ?? [])];

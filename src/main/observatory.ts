@@ -7,6 +7,7 @@ import type {
   DrainView,
   EntityView,
   GrantsView,
+  GrantRow,
   Health,
   Listed,
   LinkRow,
@@ -24,7 +25,7 @@ import type { Config } from "../config/index.js";
 import type { ListeningAddress } from "../listen/index.js";
 import type { DelegationMetrics } from "../metrics/index.js";
 import type { Links, RelayMetrics } from "../relay/index.js";
-import type { CarrierView, Hub, HubEvent, SessionView } from "../session/index.js";
+import type { CarrierView, GrantView, Hub, HubEvent, SessionView } from "../session/index.js";
 import { EntityChanges } from "./entity-changes.js";
 import type { ReloadCounts } from "./reload-counts.js";
 import { packageVersion } from "./version.js";
@@ -157,6 +158,12 @@ export class Observatory implements ProxyModel {
     );
   }
 
+  grants(query: ListQuery): Listed<GrantRow> {
+    return listed(this.#parts.hub.grantViews(), query, (grant) =>
+      isMatch(query.match, grant.account, grant.namespace, grant.entity) ? grantRow(grant) : undefined,
+    );
+  }
+
   errors(): readonly RecentFault[] {
     return this.#parts.faults.list();
   }
@@ -247,6 +254,12 @@ export class Observatory implements ProxyModel {
 
 /** Rows about entities of users' choice. */
 const MOST_MANAGERS = 20;
+
+export function grantRow({ grantedAtMs, isEffective, isLasting, ...grant }: GrantView): GrantRow {
+  const { domain, account, namespace, entity } = grant;
+  const grantedAt = new Date(grantedAtMs).toISOString();
+  return { domain, account, namespace, entity, grantedAt, effective: isEffective, lasting: isLasting };
+}
 
 function isMatch(match: string, ...texts: readonly string[]): boolean {
   return match === "" || texts.some((text) => text.toLowerCase().includes(match.toLowerCase()));

@@ -26,7 +26,7 @@ export type {
   HubEvent,
   HubStats,
 } from "./hub/hub-types.js";
-export type { CarrierView, SessionView } from "./hub/views.js";
+export type { CarrierView, GrantView, SessionView } from "./hub/views.js";
 export { decideByGrant } from "./domain/granted-rule.js";
 export type { DomainSettings, LinkLimits, StreamManagementSettings } from "./domain/settings.js";
 export { faultEvent, LINK_FAULTS } from "./link/faults.js";

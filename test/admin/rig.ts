@@ -47,6 +47,7 @@ export const model: ProxyModel = {
   sessions: () => ({ total: 0, rows: [] }),
   links: () => ({ total: 0, rows: [] }),
   rules: () => [],
+  grants: () => ({ total: 0, rows: [] }),
   errors: () => [],
 };
 
@@ -63,6 +64,7 @@ export function parts(changes: Partial<AdminParts> = {}, logged: Record<string, 
       close: () => false,
       drain: () => true,
       reload: () => Promise.resolve({ ok: true, problems: [] }),
+      revoke: () => Promise.resolve({ revoked: [], stored: true }),
       setLogLevel: () => undefined,
     },
     taps: new Taps(),

@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { spawnSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { AdminServer, type AdminParts } from "../../src/admin/index.js";
+import { AdminServer, type AdminParts, type GrantRow } from "../../src/admin/index.js";
 import { parts } from "./rig.js";
 
 let folder = "";
@@ -94,6 +94,8 @@ describe("the socket for runtime commands", () => {
         drain: () => false,
         reload: () => Promise.resolve({ ok: false, message: "The configuration stays as it was.", problems: [] }),
         setLogLevel: (level) => levels.push(level),
+        revoke: ({ account }) =>
+          Promise.resolve({ revoked: account === "juliet@capulet.lit" ? [grant] : [], stored: false }),
       },
     });
     expect(await ask("POST", "/api/close", { connection: "0001" })).toMatchObject({ status: 200 });
@@ -103,6 +105,11 @@ describe("the socket for runtime commands", () => {
     });
     expect(await ask("POST", "/api/log-level", { level: "debug" })).toMatchObject({ status: 200 });
     expect(levels).toEqual(["debug"]);
+    expect(await ask("POST", "/api/revoke", { account: "juliet@capulet.lit" })).toEqual({
+      status: 200,
+      body: `${JSON.stringify({ revoked: [grant], stored: false })}\n`,
+    });
+    expect(await ask("POST", "/api/revoke", { account: "romeo@capulet.lit" })).toMatchObject({ status: 404 });
     expect(await ask("POST", "/api/drain")).toMatchObject({ status: 409 });
     expect(await ask("POST", "/api/reload")).toMatchObject({ status: 422 });
   });
@@ -112,6 +119,9 @@ describe("the socket for runtime commands", () => {
     ["no level", "/api/log-level", {}],
     ["a level of another type", "/api/log-level", { level: 3 }],
     ["a connection of another type", "/api/close", { connection: ["0001"] }],
+    ["no account", "/api/revoke", { namespace: "urn:example:verse" }],
+    ["an account that is a domain", "/api/revoke", { account: "capulet.lit" }],
+    ["a namespace of another type", "/api/revoke", { account: "juliet@capulet.lit", namespace: 1 }],
     ["a list", "/api/close", []],
     ["a body that is no JSON", "/api/close", "{"],
     ["a body that is too long", "/api/close", { connection: "x".repeat(5000) }],
@@ -122,6 +132,7 @@ describe("the socket for runtime commands", () => {
         drain: () => expect.unreachable(),
         reload: () => expect.unreachable(),
         setLogLevel: () => expect.unreachable(),
+        revoke: () => expect.unreachable(),
       },
     });
     expect((await ask("POST", command, body)).status).toBe(400);
@@ -152,6 +163,16 @@ describe("the socket for runtime commands", () => {
     await ended;
   });
 });
+
+const grant: GrantRow = {
+  domain: "capulet.lit",
+  account: "juliet@capulet.lit",
+  namespace: "urn:example:verse",
+  entity: "verse.capulet.lit",
+  grantedAt: "2026-01-01T00:00:00.000Z",
+  effective: true,
+  lasting: true,
+};
 
 async function opened(changes: Partial<AdminParts> = {}, mode = 0o600): Promise<AdminServer> {
   const server = new AdminServer(parts({ serves: () => new Set(["socket"] as const), ...changes }));

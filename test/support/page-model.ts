@@ -40,6 +40,7 @@ export function pageModel({
     sessions: (query) => chosen(rows, query, ({ jid, connection }) => `${jid} ${connection}`),
     links: (query) => chosen(links, query, ({ peer, connection }) => `${peer} ${connection}`),
     rules: () => (domains === 0 ? [] : hosts.slice(0, 20).flatMap((host) => rulesOf(host, isOnFire))),
+    grants: () => ({ total: 0, rows: [] }),
     errors: () => (isOnFire ? faults() : []),
   };
 }
@@ -154,6 +155,8 @@ function linkOf({ connection, jid, domain, remote, secure, seconds }: SessionRow
     seconds,
     stanzasUp: nth * 3,
     stanzasDown: nth * 17,
+    bytesUp: nth * 900,
+    bytesDown: nth * 5100,
     queuedBytes: nth % 20 === 0 ? 2048 : 0,
     outstanding: 0,
   };

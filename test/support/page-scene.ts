@@ -83,6 +83,7 @@ export class PageScene {
       sessions: (query) => this.model.sessions(query),
       links: (query) => this.model.links(query),
       rules: () => this.model.rules(),
+      grants: (query) => this.model.grants(query),
       errors: () => this.model.errors(),
     };
     return new AdminServer(
@@ -100,6 +101,7 @@ export class PageScene {
             done.push("reload");
             return (await reload?.()) ?? { ok: true, problems: [] };
           },
+          revoke: () => Promise.resolve({ revoked: [], stored: true }),
           setLogLevel: (level) => void done.push(`log-level ${level}`),
         },
       }),

@@ -171,7 +171,7 @@ function execute(hub: Hub, domain: Domain, mode: ClientMode, party: GrantParty, 
       reply(outcome.command);
       return;
     case "revoke":
-      hub.clientModes.revoke(domain, outcome.grants, (isStored) => {
+      hub.clientModes.revoke(domain.name, outcome.grants, (isStored) => {
         reply(outcome.done(isStored));
       });
       return;

@@ -17,6 +17,7 @@ import type { Domain } from "../domain/domain.js";
 import type { Entities } from "./entities.js";
 import type { GrantStep, HubEnvironment, HubStats } from "./hub-types.js";
 import type { Sessions } from "./sessions.js";
+import type { GrantView } from "./views.js";
 
 /** Users whose grants are told to an entity at once, and how long it is until the next ones. */
 const TOLD_AT_ONCE = 200;
@@ -46,7 +47,7 @@ export class ClientModes {
   /** Also of domains that have client mode no more, since their grants are kept. */
   readonly #modes = new Map<string, ClientMode>();
   /** Grants of domains that have had no client mode so far. */
-  readonly #kept = new Map<string, GrantChange[]>();
+  readonly #kept = new Map<string, Grant[]>();
   /** The questions that a session has been asked, by challenge. */
   readonly #asked = new WeakMap<BoundSession, Set<string>>();
   /** What was granted for as long as a session lasts. */
@@ -83,10 +84,9 @@ export class ClientModes {
   /** Takes what was stored in earlier lives of the process; before the first `configure`. */
   load(stored: Iterable<Grant & { readonly domain: string }>): void {
     for (const { domain, ...grant } of stored) {
-      const change = { kind: "put", grant } as const;
       const others = this.#kept.get(domain);
-      if (others === undefined) this.#kept.set(domain, [change]);
-      else others.push(change);
+      if (others === undefined) this.#kept.set(domain, [grant]);
+      else others.push(grant);
     }
   }
 
@@ -100,7 +100,7 @@ export class ClientModes {
       mode?.configure({ ...mode.settings, namespaces: new Set() });
     } else if (mode === undefined) {
       mode = new ClientMode(settings);
-      mode.grants.apply(this.#kept.get(domain.name) ?? []);
+      mode.grants.apply(this.#kept.get(domain.name)?.map((grant) => ({ kind: "put", grant })) ?? []);
       this.#kept.delete(domain.name);
       this.#modes.set(domain.name, mode);
     } else mode.configure(settings);
@@ -129,6 +129,16 @@ export class ClientModes {
   }> {
     for (const [domain, mode] of this.#modes)
       for (const [entity, counts] of mode.grants.managers()) yield { domain, entity, ...counts };
+  }
+
+  /** Everything that users have delegated, for an operator who asks. */
+  *views(): Iterable<GrantView> {
+    for (const [domain, { grants }] of this.#modes) {
+      for (const grant of grants.all())
+        yield { ...grant, domain, isEffective: grants.isEffective(grant), isLasting: !this.#passing.has(grant) };
+    }
+    for (const [domain, grants] of this.#kept)
+      for (const grant of grants) yield { ...grant, domain, isEffective: false, isLasting: true };
   }
 
   /** Puts a question to the sessions of a user; the others get it when they become available. */
@@ -229,21 +239,26 @@ export class ClientModes {
   }
 
   /**
-   * Takes grants back. They are over at once, whether or not that can be stored: who revokes must not be told to come
-   * again. `done` says whether it will be so after a restart, too.
+   * Takes grants of one user back. They are over at once, whether or not that can be stored: who revokes must not be told
+   * to come again. `done` says whether it will be so after a restart, too.
    */
-  revoke(domain: Domain, grants: readonly Grant[], done: (isStored: boolean) => void): void {
-    const mode = domain.clientMode;
+  revoke(domain: string, grants: readonly Grant[], done: (isStored: boolean) => void): void {
     const changes = grants.map(({ account, namespace }) => ({ kind: "remove", account, namespace }) as const);
-    mode?.grants.apply(changes);
+    this.#modes.get(domain)?.grants.apply(changes);
+    const kept = this.#kept.get(domain);
+    if (kept !== undefined)
+      this.#kept.set(
+        domain,
+        kept.filter((grant) => !grants.some((one) => isSame(one, grant))),
+      );
     for (const entity of new Set(grants.map((grant) => grant.entity))) {
       const own = grants.filter((grant) => grant.entity === entity);
       const account = own[0]?.account ?? "";
-      this.report("revoked", domain.name, entity, account, own.length);
-      this.#announceTo(domain.name, entity, parseJid(account)?.bareKey ?? account, account);
+      this.report("revoked", domain, entity, account, own.length);
+      this.#announceTo(domain, entity, parseJid(account)?.bareKey ?? account, account);
     }
-    this.#save(domain.name, changes, changes, (isStored) => {
-      if (!isStored) this.refused(domain.name, "grant-not-stored");
+    this.#save(domain, changes, changes, (isStored) => {
+      if (!isStored) this.refused(domain, "grant-not-stored");
       done(isStored);
     });
   }
@@ -347,6 +362,10 @@ export class ClientModes {
       this.#describe(carrier, domain, entity, namespace);
     }
   }
+}
+
+function isSame(one: Grant, other: Grant): boolean {
+  return one.account === other.account && one.namespace === other.namespace;
 }
 
 function keyOf(change: GrantChange): Pick<Grant, "account" | "namespace"> {

@@ -11,7 +11,7 @@ import { Discovery } from "./discovery.js";
 import { Domain } from "../domain/domain.js";
 import { Entities } from "./entities.js";
 import type { HubEnvironment, HubEvent, HubStats } from "./hub-types.js";
-import type { CarrierView, SessionView } from "./views.js";
+import type { CarrierView, GrantView, SessionView } from "./views.js";
 import { UserEntities, type Appointments } from "./user-entities.js";
 import { Sessions } from "./sessions.js";
 import type { DomainSettings, LinkLimits } from "../domain/settings.js";
@@ -113,6 +113,20 @@ export class Hub implements Appointments {
       const outstanding = this.#entities.outstandingAt(carrier)?.pending ?? 0;
       yield { connection, address, entities, outstanding, queuedBytes };
     }
+  }
+
+  /** Everything that users have delegated, one after the other. */
+  grantViews(): Iterable<GrantView> {
+    return this.clientModes.views();
+  }
+
+  /**
+   * An operator takes back what a user has delegated, in the way of the user. `done` is told whether it is so after a restart.
+   *
+   * Shape   `grants` are of one user in one domain.
+   */
+  revokeGrants(domain: string, grants: readonly GrantView[], done: (isStored: boolean) => void): void {
+    this.clientModes.revoke(domain, grants, done);
   }
 
   // What follows is called by the links.
