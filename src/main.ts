@@ -274,7 +274,7 @@ export class StreamProxy {
       this.#clientModes.configure(clientModeDomains(config));
       this.#metrics.retainDomains(new Set(config.domains.map(({ name }) => name)));
       this.#log.level = config.log.level;
-      await doors.commit();
+      doors.commit();
     } catch (error) {
       if (isReload) this.#reloads.failed(error instanceof Error ? error.message : String(error));
       throw error;

@@ -85,6 +85,16 @@ export class AdminServer {
     return typeof address === "object" && address !== null ? address : undefined;
   }
 
+  /** Takes no more connections; what is being answered has five seconds to end, be it a page that goes on for ever. */
+  async retire(): Promise<void> {
+    const deadline = setTimeout(() => this.#server.closeAllConnections(), RETIRING_MS);
+    await new Promise<void>((resolve) => {
+      this.#server.close(() => resolve());
+      this.#server.closeIdleConnections();
+    });
+    clearTimeout(deadline);
+  }
+
   close(): Promise<void> {
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
@@ -220,6 +230,8 @@ function queryIn({ url = "/" }: IncomingMessage): URLSearchParams {
 // RFC 7617 §2.1: a token may have any characters.
 const challenge = `Basic realm="Caesura", charset="UTF-8"`;
 const pages: ReadonlySet<string> = new Set(["/", "/live", "/sign-in"]);
+const RETIRING_MS = 5000;
+
 const health: ReadonlySet<string> = new Set(["/livez", "/readyz"]);
 const plain = "text/plain; charset=utf-8";
 const json = "application/json";

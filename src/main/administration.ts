@@ -28,6 +28,16 @@ export interface AdministrationParts {
   readiness(): Readiness;
 }
 
+type AdministrationConfig = Pick<Config, "admin" | "metrics"> & {
+  /** Of listeners: what they want is let go. */
+  readonly listen: readonly { readonly port?: number | undefined }[];
+};
+
+export interface PreparedDoors {
+  readonly commit: () => void;
+  readonly revert: () => Promise<void>;
+}
+
 type Door = "admin" | "metrics" | "socket";
 
 /** Where a door is; at equal places it is the same door, which a reload leaves alone. */
@@ -44,7 +54,9 @@ export class Administration {
   readonly #refused = new Tally<readonly [AccessRefusal]>();
   #open = new Map<Door, OpenDoor>();
   readonly #live: Live;
-  #config: Config | undefined;
+  /** Closed to new readers, while the last requests are answered. */
+  readonly #retiring = new Set<AdminServer>();
+  #config: AdministrationConfig | undefined;
 
   constructor(parts: AdministrationParts) {
     this.#parts = parts;
@@ -88,49 +100,64 @@ export class Administration {
 
   /**
    * Opens what `config` names and is not open. Until `commit` the doors of before are served as before; `revert` closes what
-   * was opened.
+   * was opened. A port that moves to another address, or to another door, is free only when the old door has let it go: then
+   * there is a moment at which nobody is let in, and `revert` opens the old one again.
    *
    * Errors  rejects with `ListenError`; then nothing has changed.
    */
-  async prepare(config: Config): Promise<{ commit(): Promise<void>; revert(): Promise<void> }> {
-    const wanted = doorsOf(config);
-    const next = new Map<Door, OpenDoor>();
-    const added: OpenDoor[] = [];
+  async prepare(config: AdministrationConfig): Promise<PreparedDoors> {
+    const wanted = new Map(doorsOf(config));
+    const kept = new Map([...this.#open].filter(([door, { place }]) => isSame(place, wanted.get(door))));
+    const added = [...wanted].filter(([door]) => !kept.has(door));
+    const gone = [...this.#open].filter(([door]) => !kept.has(door));
+    const opening = [...added.map(([, place]) => place), ...config.listen];
+    const moving = gone.filter(([, { place }]) => opening.some((next) => isInTheWay(place, next)));
+    const opened = new Map<Door, OpenDoor>();
     const revert = async (): Promise<void> => {
-      await Promise.all(added.map(({ server }) => server.close()));
+      await Promise.all([...opened.values()].map(({ server }) => server.close()));
+      for (const [door, { place }] of moving) await this.#reopen(door, place, config);
     };
-    for (const [door, place] of wanted) {
-      const current = this.#open.get(door);
-      if (current !== undefined && isSame(current.place, place)) {
-        next.set(door, current);
-        continue;
-      }
-      try {
-        const opened = { server: await this.#openDoor(door, place, config), place };
-        added.push(opened);
-        next.set(door, opened);
-      } catch (error) {
-        await revert();
-        throw error;
-      }
+    for (const [, { server }] of moving) this.#retire(server);
+    try {
+      for (const [door, place] of added) opened.set(door, await this.#openDoor(door, place, config));
+    } catch (error) {
+      await revert();
+      throw error;
     }
-    const commit = async (): Promise<void> => {
-      const gone = [...this.#open].filter(([door, { server }]) => next.get(door)?.server !== server);
-      this.#open = next;
-      const { socket } = config.admin ?? {};
+    const commit = (): void => {
+      this.#open = new Map([...kept, ...opened]);
+      const { socket, token } = config.admin ?? {};
       if (socket !== undefined) this.#setMode(socket);
+      // Whoever was let in by the old token, or by none, has to ask again.
+      if (this.#config !== undefined && !isSame(token, this.#config.admin?.token)) this.#live.close();
       this.#config = config;
-      await Promise.all(gone.map(([, { server }]) => server.close()));
+      for (const [, { server }] of gone) if (!this.#retiring.has(server)) this.#retire(server);
     };
     return { commit, revert };
   }
 
   async close(): Promise<void> {
-    const doors = [...this.#open.values()];
+    const servers = [...this.#open.values()].map(({ server }) => server);
     this.#open = new Map();
     this.#parts.taps.close();
     this.#live.close();
-    await Promise.all(doors.map(({ server }) => server.close()));
+    await Promise.all([...servers, ...this.#retiring].map((server) => server.close()));
+  }
+
+  /** Somebody else may have been faster: then the configuration is refused all the same, and the door stays shut. */
+  async #reopen(door: Door, place: Place, config: AdministrationConfig): Promise<void> {
+    try {
+      this.#open.set(door, await this.#openDoor(door, place, config));
+    } catch (error) {
+      this.#open.delete(door);
+      this.#parts.log.error({ event: "admin-failed", err: error }, "a door for operators could not be opened again");
+    }
+  }
+
+  /** What is being answered there, maybe the request that asked for the change, is answered to its end. */
+  #retire(server: AdminServer): void {
+    this.#retiring.add(server);
+    void server.retire().then(() => this.#retiring.delete(server));
   }
 
   /** The door is open already: if its file was taken away meanwhile, that is no reason to refuse a configuration. */
@@ -142,7 +169,7 @@ export class Administration {
     }
   }
 
-  async #openDoor(door: Door, place: Place, config: Config): Promise<AdminServer> {
+  async #openDoor(door: Door, place: Place, config: AdministrationConfig): Promise<OpenDoor> {
     const { families, model, controls, taps, log } = this.#parts;
     const server = new AdminServer({
       families,
@@ -166,11 +193,16 @@ export class Administration {
       if ("path" in place) throw ListenError.ofPath(place.path, error);
       throw ListenError.of(place.host, place.port, error);
     }
-    return server;
+    return { server, place };
   }
 }
 
-function doorsOf({ admin, metrics }: Config): readonly (readonly [Door, Place])[] {
+/** On a port only one address is sure to be free while another of the same port is open; port 0 is another one each time. */
+function isInTheWay(before: Place, next: { readonly port?: number | undefined } | { readonly path: string }): boolean {
+  return "port" in before && "port" in next && before.port === next.port && before.port !== 0;
+}
+
+function doorsOf({ admin, metrics }: AdministrationConfig): readonly (readonly [Door, Place])[] {
   const doors: [Door, Place][] = [];
   if (admin !== undefined) doors.push(["admin", { host: admin.host, port: admin.port }]);
   if (admin?.socket !== undefined) doors.push(["socket", { path: admin.socket.path }]);
@@ -183,7 +215,7 @@ const pageAlone: ReadonlySet<Served> = new Set<Served>(["page"]);
 const metricsAlone: ReadonlySet<Served> = new Set<Served>(["metrics"]);
 const commands: ReadonlySet<Served> = new Set<Served>(["socket"]);
 
-function served(door: Door, { metrics }: Config): ReadonlySet<Served> {
+function served(door: Door, { metrics }: AdministrationConfig): ReadonlySet<Served> {
   if (door === "socket") return commands;
   if (door === "metrics") return metricsAlone;
   return metrics === undefined ? everything : pageAlone;
