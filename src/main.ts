@@ -15,6 +15,7 @@ import {
 import { ClientModeMetrics, DelegationMetrics, declareLog, declareProcess, Families } from "./metrics/index.js";
 import { Links, RelayMetrics, Turns, type CountingMachine, type DrainProgress } from "./relay/index.js";
 import { Hub, openClientLink, openComponentLink, type Performer } from "./session/index.js";
+import { Descriptors } from "./main/descriptors.js";
 import { Grants } from "./main/grants.js";
 import { Administration } from "./main/administration.js";
 import { Handover } from "./main/handover.js";
@@ -69,6 +70,7 @@ export class StreamProxy {
   readonly #log: Logger;
   readonly #families = new Families();
   readonly #process: { stop(): void };
+  readonly #descriptors: Descriptors;
   readonly #metrics: RelayMetrics;
   readonly #delegations: DelegationMetrics;
   readonly #clientModes: ClientModeMetrics;
@@ -122,6 +124,7 @@ export class StreamProxy {
     this.#world.serve(this.#hub);
     this.#handover = new Handover(this.#hub, log);
     this.#process = declareProcess(this.#families, { version: packageVersion() });
+    this.#descriptors = new Descriptors({ log, families: this.#families });
     declareLog(this.#families, droppedLogLines);
     this.#metrics = new RelayMetrics(this.#families);
     this.#sampler = new Sampler({
@@ -275,6 +278,7 @@ export class StreamProxy {
       this.#metrics.retainDomains(new Set(config.domains.map(({ name }) => name)));
       this.#log.level = config.log.level;
       doors.commit();
+      this.#descriptors.expect(config.limits.connections);
     } catch (error) {
       if (isReload) this.#reloads.failed(error instanceof Error ? error.message : String(error));
       throw error;
@@ -298,6 +302,7 @@ export class StreamProxy {
     await this.#administration.close();
     this.#sampler.close();
     this.#process.stop();
+    this.#descriptors.close();
     this.#state = "closed";
   }
 
