@@ -113,7 +113,9 @@ export class Caesura {
 
   /** What the administration port answers. */
   async admin(path: string): Promise<{ readonly status: number; readonly text: string }> {
-    const response = await fetch(`http://127.0.0.1:${String(this.ports.admin)}${path}`);
+    // A test that waits for a command meanwhile does not see that a connection which was kept is closed.
+    const headers = { connection: "close" };
+    const response = await fetch(`http://127.0.0.1:${String(this.ports.admin)}${path}`, { headers });
     return { status: response.status, text: await response.text() };
   }
 
