@@ -24,7 +24,7 @@ import type {
 import type { Config } from "../config/index.js";
 import type { ListeningAddress } from "../listen/index.js";
 import type { DelegationMetrics } from "../metrics/index.js";
-import type { Links, RelayMetrics } from "../relay/index.js";
+import type { Link, Links, RelayMetrics } from "../relay/index.js";
 import type { CarrierView, GrantView, Hub, HubEvent, SessionView } from "../session/index.js";
 import { EntityChanges } from "./entity-changes.js";
 import type { ReloadCounts } from "./reload-counts.js";
@@ -91,16 +91,20 @@ export class Observatory implements ProxyModel {
   }
 
   sessions(query: ListQuery): Listed<SessionRow> {
-    const links = new Map([...this.#parts.links.all()].map((link) => [link.id, link]));
-    return listed(this.#parts.hub.sessionViews(), query, (session) => {
+    const links = new Map<string, Link>();
+    for (const link of this.#parts.links.all()) links.set(link.id, link);
+    const isWanted = matcher(query.match, ({ connection, jid }: SessionView) => [
+      connection,
+      jid,
+      links.get(connection)?.remoteAddress ?? "",
+    ]);
+    return listed(this.#parts.hub.sessionViews(), query, isWanted, (session) => {
       const link = links.get(session.connection)?.view;
-      const remote = link?.remote ?? "";
-      if (!isMatch(query.match, session.connection, session.jid, remote)) return undefined;
       return {
         connection: session.connection,
         jid: session.jid,
         domain: session.domain,
-        remote,
+        remote: link?.remote ?? "",
         state: session.isConnected ? "connected" : "resumable",
         secure: link?.isSecure ?? false,
         managed: session.isManaged,
@@ -113,15 +117,15 @@ export class Observatory implements ProxyModel {
 
   links(query: ListQuery): Listed<LinkRow> {
     const { hub, links } = this.#parts;
-    const sessions = new Map<string, SessionView>();
-    for (const session of hub.sessionViews()) if (session.isConnected) sessions.set(session.connection, session);
+    const peers = new Map<string, string>();
+    for (const { connection, jid, isConnected } of hub.sessionViews()) if (isConnected) peers.set(connection, jid);
     const carriers = new Map<string, CarrierView>();
     for (const carrier of hub.carrierViews()) carriers.set(carrier.connection, carrier);
-    return listed(links.all(), query, (link) => {
+    const peerOf = (id: string): string => peers.get(id) ?? carriers.get(id)?.address ?? "";
+    const isWanted = matcher(query.match, ({ id, remoteAddress }: Link) => [id, remoteAddress, peerOf(id)]);
+    return listed(links.all(), query, isWanted, (link) => {
       const { id, kind, listener, remote, domain = "", isSecure, isEnding, hasServer, ...counts } = link.view;
-      const carrier = carriers.get(id);
-      const peer = sessions.get(id)?.jid ?? carrier?.address ?? "";
-      if (!isMatch(query.match, id, remote, peer)) return undefined;
+      const peer = peerOf(id);
       return {
         connection: id,
         kind,
@@ -131,7 +135,7 @@ export class Observatory implements ProxyModel {
         peer,
         state: isEnding ? "ending" : peer !== "" || hasServer ? "open" : "opening",
         secure: isSecure,
-        outstanding: carrier?.outstanding ?? 0,
+        outstanding: carriers.get(id)?.outstanding ?? 0,
         ...counts,
       };
     });
@@ -159,9 +163,8 @@ export class Observatory implements ProxyModel {
   }
 
   grants(query: ListQuery): Listed<GrantRow> {
-    return listed(this.#parts.hub.grantViews(), query, (grant) =>
-      isMatch(query.match, grant.account, grant.namespace, grant.entity) ? grantRow(grant) : undefined,
-    );
+    const isWanted = matcher(query.match, ({ account, namespace, entity }: GrantView) => [account, namespace, entity]);
+    return listed(this.#parts.hub.grantViews(), query, isWanted, grantRow);
   }
 
   errors(): readonly RecentFault[] {
@@ -261,23 +264,28 @@ export function grantRow({ grantedAtMs, isEffective, isLasting, ...grant }: Gran
   return { domain, account, namespace, entity, grantedAt, effective: isEffective, lasting: isLasting };
 }
 
-function isMatch(match: string, ...texts: readonly string[]): boolean {
-  return match === "" || texts.some((text) => text.toLowerCase().includes(match.toLowerCase()));
+/** Whether one of the texts of a row has `match` in it, in capitals or not. */
+function matcher<One>(match: string, textsOf: (one: One) => readonly string[]): (one: One) => boolean {
+  const wanted = match.toLowerCase();
+  return wanted === "" ? () => true : (one) => textsOf(one).some((text) => text.toLowerCase().includes(wanted));
 }
 
-/** The rows that were asked for, and how many there would be; `rowOf` gives undefined for what was not asked for. */
+/**
+ * The rows that were asked for, and how many there would be. There may be many thousands: what is not shown is only counted,
+ * unless the order of all has to be known.
+ */
 function listed<One, Row extends object>(
   all: Iterable<One>,
   { limit, offset = 0, sort, descending = false }: ListQuery,
-  rowOf: (one: One) => Row | undefined,
+  isWanted: (one: One) => boolean,
+  rowOf: (one: One) => Row,
 ): Listed<Row> {
   const rows: Row[] = [];
   let total = 0;
   for (const one of all) {
-    const row = rowOf(one);
-    if (row === undefined) continue;
+    if (!isWanted(one)) continue;
     total++;
-    if (sort !== undefined || (total > offset && rows.length < limit)) rows.push(row);
+    if (sort !== undefined || (total > offset && rows.length < limit)) rows.push(rowOf(one));
   }
   if (sort === undefined) return { total, rows };
   const ordered = rows.toSorted(

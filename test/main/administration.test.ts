@@ -19,7 +19,7 @@ let administration: Administration;
 const ends: (() => unknown)[] = [];
 beforeEach(() => {
   folder = mkdtempSync(join(tmpdir(), "caesura-doors-"));
-  const sampler = new Sampler(() => 0);
+  const sampler = new Sampler({ stanzas: () => 0, sessions: () => 0, connections: () => 0 });
   ends.push(() => sampler.close());
   const given = parts();
   const log = pino({ level: "silent" });
