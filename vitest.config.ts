@@ -9,6 +9,8 @@ export default defineConfig({
           name: "unit",
           include: ["test/**/*.test.ts"],
           exclude: ["test/integration/**", "test/fuzz/**"],
+          // Nothing is timed by it: whatever hangs is to fail, and a busy machine is not to.
+          testTimeout: 30_000,
         },
       },
       {

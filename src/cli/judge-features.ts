@@ -58,7 +58,7 @@ export function judgeFeatures(
     });
   }
   const offered = mechanisms.length === 0 ? "" : `; authentication by ${mechanisms.join(", ")}`;
-  const names = childElements(features).map(({ name }) => name);
+  const names = [...new Set(childElements(features).map(({ name }) => name))];
   judgements.push({ severity: "note", message: `it answers, and offers ${names.join(", ") || "nothing"}${offered}.` });
   return judgements;
 }

@@ -209,7 +209,8 @@ function warnOfUnused(log: Logger, sockets: InheritedSockets): void {
 
 /** One line for `systemctl status`. */
 function statusOf({ config, proxy }: Running): string {
-  const places = proxy.addresses.map(({ kind, host, port }) => `${kind} ${host}:${port}`).join(", ");
+  const shown = (host: string): string => (host.includes(":") ? `[${host}]` : host);
+  const places = proxy.addresses.map(({ kind, host, port }) => `${kind} ${shown(host)}:${port}`).join(", ");
   return `serving ${config.domains.map(({ name }) => name).join(", ")}: ${places}`;
 }
 

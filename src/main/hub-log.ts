@@ -71,7 +71,8 @@ function logDelegation(log: Logger, event: HubEvent & { readonly kind: "delegati
   // Every answered request comes here: nothing is made for a line that is not written.
   if (isAnswered && !log.isLevelEnabled("debug")) return;
   const { kind, connection, ...details } = event;
-  const line = { event: kind, ...(connection === "" ? {} : { connection }), ...details };
+  const seconds = Math.round(event.seconds * 1e6) / 1e6;
+  const line = { event: kind, ...(connection === "" ? {} : { connection }), ...details, seconds };
   if (isAnswered) {
     log.debug(line, "a delegated request was answered");
     return;
