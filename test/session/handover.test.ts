@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import * as fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { takeOver } from "../../src/session/index.js";
+import { handOver, takeOver } from "../../src/session/index.js";
+import { takeHandover, writeHandover } from "../../src/store/index.js";
 import { NS } from "../../src/xmpp/index.js";
 import { Conversation, handed, numbered, step, type Step } from "./conversation.js";
 import { clientHeader, domain, type Link, login, NAMESPACE, rule, SERVER_HEADER, World } from "./world.js";
@@ -104,6 +108,21 @@ describe("a session that is handed over to the next process (XEP-0198 §5)", () 
     juliet.client(SET);
     expect(nurse.take("client")).toContain("<publish ");
   });
+
+  test.each(["9".repeat(30), `-${"9".repeat(400)}`])(
+    "of a client of priority %s costs nobody the file (RFC 6121 §4.7.2.3)",
+    (priority) => {
+      const before = new World(RULES);
+      const { link } = managed(before);
+      link.client(`<presence><priority>${priority}</priority></presence>`);
+      link.machine.shutdown({ condition: "system-shutdown" });
+      const path = join(mkdtempSync(join(tmpdir(), "caesura-priority-")), "streams");
+      writeHandover(path, handOver(before.hub), 0);
+      const [one] = takeHandover(path, 0)?.sessions ?? [];
+      expect(one?.priority).toBe(priority.startsWith("-") ? -128 : 127);
+      rmSync(dirname(path), { recursive: true });
+    },
+  );
 
   test("whose stream was not resumable, or was closed in order, is not there", () => {
     const before = new World(RULES);

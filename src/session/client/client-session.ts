@@ -372,11 +372,17 @@ export class ClientSession implements BoundSession, Requester, AskingParty, Serv
       this.#toComponents?.takeBackPresence();
     } else if (type === undefined) {
       const presence = parseElement(bytes, start, end, link.up.framer.scope);
-      this.#priority = Number.parseInt(presence.getChildText("priority") ?? "0", 10) || 0;
+      this.#priority = priorityIn(presence);
       this.#hub.users.presenceOf(this, true);
       this.#hub.clientModes.available(this);
     }
   }
+}
+
+/** RFC 6121 §4.7.2.3: from -128 to 127. The server may not mind more than that; here it stays what it can be. */
+function priorityIn(presence: Element): number {
+  const written = Number.parseInt(presence.getChildText("priority") ?? "0", 10) || 0;
+  return Math.max(-128, Math.min(written, 127));
 }
 
 /** A frame as the framer reported it, or as it was held. */
