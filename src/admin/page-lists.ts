@@ -13,7 +13,7 @@ export function sessionsSection(model: ProxyModel, view: PageView): string {
   );
   const shown = table<SessionRow>({
     caption: "Sessions: clients that are bound to a resource",
-    key: ({ connection }) => connection,
+    key: ({ connection, jid }) => (connection === "" ? jid : connection),
     rows,
     empty: view.match === "" ? "Nobody is logged in." : "No session is like that.",
     columns: [
@@ -190,6 +190,8 @@ export function connectionSection(model: ProxyModel, view: PageView, mayClose: b
 
 /** To all that is known of a connection; beside it, where there are scripts, what copies its id. */
 function connectionLink(view: PageView, id: string): string {
+  // A stream of the process before this one that nobody has resumed yet.
+  if (id === "") return `<span class="dim">none yet</span>`;
   const only: PageView = {
     ...view,
     match: id,
