@@ -51,7 +51,7 @@ export { ConfigDocument } from "./document.js";
 export { readTextFile } from "./files.js";
 export { complainAboutIssues } from "./issues.js";
 export { clientModeSettings } from "./client-mode.js";
-export { asRecord } from "./shape.js";
+export { asRecord, scalarText } from "./shape.js";
 export { formatPath, Source } from "./source.js";
 export type { Complaint, DocumentPath } from "./source.js";
 export { didYouMean } from "./suggest.js";

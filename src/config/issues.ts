@@ -2,7 +2,7 @@ import type { z } from "zod";
 import type { ConfigDocument } from "./document.js";
 import { formatPath } from "./source.js";
 import type { Complaint, DocumentPath } from "./source.js";
-import { asRecord } from "./shape.js";
+import { asRecord, scalarText } from "./shape.js";
 import { didYouMean, nearest } from "./suggest.js";
 import { durationPattern, sizePattern } from "./units.js";
 import { exampleOf, hintForType, withUnit } from "./value-hints.js";
@@ -68,7 +68,7 @@ function describeMissing(document: ConfigDocument, path: DocumentPath, words: Vo
   );
   const meant = nearest(name, strangers);
   const example = exampleOf(words.schemaAt(path));
-  const [, host, port] = /^(.+):([0-9]+)$/.exec(String(valueAt(document.value, [...parent, "host"]))) ?? [];
+  const [, host, port] = /^(.+):([0-9]+)$/.exec(scalarText(valueAt(document.value, [...parent, "host"]))) ?? [];
   const hints = [
     ...(meant === undefined ? [] : [`Is ${JSON.stringify(meant)} meant?`]),
     ...(name === "port" && host !== undefined && port !== undefined

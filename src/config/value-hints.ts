@@ -1,4 +1,5 @@
 import type { JsonSchema } from "./json-schema.js";
+import { scalarText } from "./shape.js";
 
 const yes = new Set(["yes", "y", "on", "true"]);
 const no = new Set(["no", "n", "off", "false"]);
@@ -16,7 +17,7 @@ export function hintForType(
       if (typeof value === "number" || typeof value === "boolean") return `Write it in quotes: "${String(value)}".`;
       return undefined;
     case "boolean": {
-      const word = typeof value === "string" ? value.toLowerCase() : String(value);
+      const word = scalarText(value).toLowerCase();
       if (yes.has(word) || value === 1) return `Write ${entry("true")}. In YAML 1.2 other words are texts.`;
       if (no.has(word) || value === 0) return `Write ${entry("false")}. In YAML 1.2 other words are texts.`;
       return undefined;

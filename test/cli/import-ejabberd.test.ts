@@ -227,6 +227,15 @@ describe("caesura import of ejabberd.yml", () => {
     expect(delegationsOf(outcome)[0]).toHaveLength(2);
   });
 
+  test.each(["port: 5222", "max_stanza_size: 65536", "module: ejabberd_c2s", 'ip: "::"'])(
+    "throws nothing where a mapping has keys of JavaScript's own instead of %s",
+    async (line) => {
+      const [key = ""] = line.split(":", 1);
+      const outcome = await run(changed(line, `${key}: { toString: 1, valueOf: 2 }`));
+      expect(outcome.code).toBe(0);
+    },
+  );
+
   test("throws nothing, whatever stands anywhere, and stays inside of the file", { timeout: 30_000 }, async () => {
     const names = ["hosts", "certfiles", "define_macro", "listen", "acl", "access_rules", "modules", "host_config"];
     const value = fc.oneof(

@@ -131,6 +131,18 @@ test("the example with a piece cut out, doubled or replaced throws nothing", { t
   );
 });
 
+test("a mapping with keys of JavaScript's own, in the place of any value of the example, throws nothing", () => {
+  const lines = example.split("\n");
+  for (const [index, line] of lines.entries()) {
+    const [, key] = /^(\s*(?:- )?[A-Za-z]+:)/.exec(line) ?? [];
+    if (key === undefined) continue;
+    for (const value of ["{ toString: 1, valueOf: 2 }", "[{ toString: 1, valueOf: 2 }]", "{ constructor: {} }"])
+      check(lines.with(index, `${key} ${value}`).join("\n"));
+  }
+  for (const key of ["host", "port", "tls", "proxyProtocol"])
+    check(example.replace("{ kind: c2s,", `{ kind: c2s, ${key}: { toString: 1, valueOf: 2 },`));
+});
+
 test("any JSON value in any place throws nothing", { timeout: 30_000 }, () => {
   const value = fc.jsonValue({ maxDepth: 3 });
   const keys = ["version", "domains", "listen", "admin", "limits", "timeouts", "streamManagement", "log"] as const;

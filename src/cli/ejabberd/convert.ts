@@ -1,3 +1,4 @@
+import { scalarText } from "../../config/index.js";
 import { normaliseDomain, parseJid } from "../../xmpp/index.js";
 import { planPorts } from "../proxy-plan.js";
 import type { DelegationPlan, DomainPlan, Note, ProxyPlan } from "../proxy-plan.js";
@@ -179,7 +180,7 @@ function stanzaBytesOf(listeners: readonly EjabberdListener[], tell: Tell): numb
   for (const { module, setting } of listeners) {
     const size = module === "ejabberd_c2s" ? partOf(setting, "max_stanza_size") : undefined;
     if (size === undefined || size.value === "infinity") continue;
-    const bytes = Number(size.value);
+    const bytes = Number(scalarText(size.value));
     if (Number.isInteger(bytes) && bytes >= 10_000 && bytes <= 64 * 1024 * 1024) return bytes;
     const message = "Not carried over: max_stanza_size is below 10 000 bytes (RFC 6120 §13.12), or far too large.";
     tell({ severity: "warning", ...placeOf(size), message });

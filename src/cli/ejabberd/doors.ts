@@ -1,3 +1,4 @@
+import { scalarText } from "../../config/index.js";
 import type { Door, Doors, Note } from "../proxy-plan.js";
 import { isTrue, partOf, partsOf, placeOf } from "./ejabberd-config.js";
 import type { EjabberdConfig, Setting } from "./ejabberd-config.js";
@@ -39,7 +40,7 @@ export function doorsOf(listeners: readonly EjabberdListener[], tell: (note: Not
 const maxRange = 32;
 
 function portsOf(value: unknown): readonly number[] {
-  const [, first, last] = /^([0-9]{1,5})(?:-([0-9]{1,5}))?$/.exec(String(value)) ?? [];
+  const [, first, last] = /^([0-9]{1,5})(?:-([0-9]{1,5}))?$/.exec(scalarText(value)) ?? [];
   if (first === undefined) return [];
   const [from, to] = [Number(first), Number(last ?? first)];
   if (from < 1 || to > 65_535 || to < from || to - from >= maxRange) return [];
