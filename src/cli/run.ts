@@ -209,9 +209,12 @@ function warnOfUnused(log: Logger, sockets: InheritedSockets): void {
 
 /** One line for `systemctl status`. */
 function statusOf({ config, proxy }: Running): string {
-  const shown = (host: string): string => (host.includes(":") ? `[${host}]` : host);
-  const places = proxy.addresses.map(({ kind, host, port }) => `${kind} ${shown(host)}:${port}`).join(", ");
+  const places = proxy.addresses.map(({ kind, host, port }) => `${kind} ${bracketed(host)}:${port}`).join(", ");
   return `serving ${config.domains.map(({ name }) => name).join(", ")}: ${places}`;
+}
+
+function bracketed(host: string): string {
+  return host.includes(":") ? `[${host}]` : host;
 }
 
 function logStart(log: Logger, config: Config, proxy: StreamProxy): void {
