@@ -1,3 +1,4 @@
+import { hostAndPort } from "../xmpp/index.js";
 import type { DomainView, EntityView, GrantsView, Health, RuleRow, StatusView } from "./model.js";
 import { certificateTone, isFailing, type Recently } from "./page-health.js";
 import {
@@ -254,7 +255,7 @@ export function configurationSection(status: StatusView, actions: string): strin
     ["Started", `${instant(startedAt)} UTC`],
     [
       "Listening",
-      `<ul>${listeners.map(({ kind, tls, host: place, port }) => `<li>${escape(kind)} <code>${escape(place.includes(":") ? `[${place}]` : place)}:${String(port)}</code> <span class="dim">TLS ${escape(tls)}</span></li>`).join("")}</ul>`,
+      `<ul>${listeners.map(({ kind, tls, host: place, port }) => `<li>${escape(kind)} <code>${escape(hostAndPort(place, port))}</code> <span class="dim">TLS ${escape(tls)}</span></li>`).join("")}</ul>`,
     ],
   ];
   const list = facts.map(([name, html]) => `<div><dt>${name}</dt><dd>${html}</dd></div>`).join("");

@@ -20,7 +20,6 @@ process.exitCode = await runCommandLine(process.argv.slice(2), {
   env: process.env,
   // https://no-color.org: set, and not to nothing.
   hasColours: process.stdout.isTTY && process.stdout.hasColors() && (process.env["NO_COLOR"] ?? "") === "",
-  columns: process.stdout.isTTY ? process.stdout.columns : undefined,
   isTyped: process.stdin.isTTY,
   size: () => (process.stdout.isTTY ? { columns: process.stdout.columns, rows: process.stdout.rows } : undefined),
   ports,

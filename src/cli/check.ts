@@ -98,9 +98,10 @@ function report(
   problems: readonly Problem[],
   findings: readonly Finding[],
   config: Config | undefined,
-  { stdout, hasColours, columns }: Terminal,
+  { stdout, hasColours, size }: Terminal,
 ): void {
-  if (problems.length > 0) stdout.write(`${formatProblems(problems, sourceText(file), { hasColours, columns })}\n`);
+  if (problems.length > 0)
+    stdout.write(`${formatProblems(problems, sourceText(file), { hasColours, columns: size?.()?.columns })}\n`);
   for (const { severity, message, hint } of findings) {
     stdout.write(`${severity}: ${message}\n${hint === undefined ? "" : `  hint: ${hint}\n`}`);
   }

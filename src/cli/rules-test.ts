@@ -128,8 +128,9 @@ function isPassed({ problems, outcomes }: FileOutcome): boolean {
   return outcomes.every(isCasePassed) && !problems.some(({ severity }) => severity === "error");
 }
 
-function report({ file, problems, outcomes }: FileOutcome, { stdout, hasColours, columns }: Terminal): void {
-  if (problems.length > 0) stdout.write(`${formatNotes(problems, sourceText, { hasColours, columns })}\n`);
+function report({ file, problems, outcomes }: FileOutcome, { stdout, hasColours, size }: Terminal): void {
+  if (problems.length > 0)
+    stdout.write(`${formatNotes(problems, sourceText, { hasColours, columns: size?.()?.columns })}\n`);
   for (const outcome of outcomes) stdout.write(tell(outcome, file));
   const failed = outcomes.filter((outcome) => !isCasePassed(outcome)).length;
   const cases = `${outcomes.length} case${outcomes.length === 1 ? "" : "s"}`;

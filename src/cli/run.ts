@@ -14,6 +14,7 @@ import {
 import type { ReloadOutcome } from "../admin/index.js";
 import { StoreError } from "../store/index.js";
 import { startProxy, type ProcessControls, type StreamProxy } from "../main.js";
+import { hostAndPort } from "../xmpp/index.js";
 import { reportDrain } from "./drain-report.js";
 import { formatProblems, sourceText, summarise } from "./report.js";
 import { ServiceManager } from "./service-manager.js";
@@ -209,12 +210,8 @@ function warnOfUnused(log: Logger, sockets: InheritedSockets): void {
 
 /** One line for `systemctl status`. */
 function statusOf({ config, proxy }: Running): string {
-  const places = proxy.addresses.map(({ kind, host, port }) => `${kind} ${bracketed(host)}:${port}`).join(", ");
+  const places = proxy.addresses.map(({ kind, host, port }) => `${kind} ${hostAndPort(host, port)}`).join(", ");
   return `serving ${config.domains.map(({ name }) => name).join(", ")}: ${places}`;
-}
-
-function bracketed(host: string): string {
-  return host.includes(":") ? `[${host}]` : host;
 }
 
 function logStart(log: Logger, config: Config, proxy: StreamProxy): void {

@@ -8,6 +8,7 @@ import type {
   StatusView,
   TapEvent,
 } from "../admin/index.js";
+import { hostAndPort } from "../xmpp/index.js";
 import { formatBytes, formatSpan, formatTable, harmless } from "./table.js";
 
 // How the answers of the running proxy look to a person, on a terminal so many columns wide.
@@ -61,7 +62,7 @@ export function formatStatus(status: StatusView, width: number): string {
     formatTable(
       [
         { heading: "LISTENER", cell: ({ kind }) => kind },
-        { heading: "ADDRESS", cell: ({ host, port }) => `${host.includes(":") ? `[${host}]` : host}:${String(port)}` },
+        { heading: "ADDRESS", cell: ({ host, port }) => hostAndPort(host, port) },
         { heading: "TLS", cell: ({ tls }) => tls },
       ],
       listeners,

@@ -249,12 +249,14 @@ async function asking(
   }
 }
 
-function reportProblems(answer: unknown, { stdout, hasColours, columns }: Terminal): void {
+function reportProblems(answer: unknown, { stdout, hasColours, size }: Terminal): void {
   if (!has<{ readonly problems: readonly Problem[] }>(answer, "problems")) return;
   const { problems } = answer;
   const [first] = problems;
   if (first === undefined) return;
-  stdout.write(`${formatProblems(problems, sourceText(first.file), { hasColours, columns })}${summarise(problems)}\n`);
+  stdout.write(
+    `${formatProblems(problems, sourceText(first.file), { hasColours, columns: size?.()?.columns })}${summarise(problems)}\n`,
+  );
 }
 
 /** The proxy's answer, which is what this version of it says. */

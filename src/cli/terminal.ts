@@ -8,11 +8,9 @@ export interface Terminal {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** True if standard output may show colours. */
   readonly hasColours: boolean;
-  /** Of standard output; undefined where that is no terminal. */
-  readonly columns?: number | undefined;
   /** True if standard input is a person's keyboard. */
   readonly isTyped?: boolean;
-  /** How much standard output shows at once, where somebody watches it; it changes as the window does. */
+  /** How much standard output shows at once, which changes as the window does; undefined where that is no terminal. */
   readonly size?: () => ScreenSize | undefined;
   /** How ports are tried; absent: they are not. */
   readonly ports?: Ports;

@@ -1,11 +1,12 @@
+import { hostAndPort } from "../xmpp/index.js";
+
 /** An address or a socket that cannot be listened on. The operator's fault; `message` says what to do. */
 export class ListenError extends Error {
   override readonly name = "ListenError";
 
   /** Says in the operator's words why `host` and `port` could not be opened. */
   static of(host: string, port: number, cause: unknown): ListenError {
-    const where = host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
-    return new ListenError(`cannot listen on ${where}: ${explained(cause)}`, { cause });
+    return new ListenError(`cannot listen on ${hostAndPort(host, port)}: ${explained(cause)}`, { cause });
   }
 
   /** The same for a socket in the file system. */

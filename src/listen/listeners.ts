@@ -1,6 +1,7 @@
 import type { AddressInfo } from "node:net";
 import type { RelayMetrics } from "../relay/index.js";
 import { isLoopback } from "../config/index.js";
+import { hostAndPort } from "../xmpp/index.js";
 import { InheritedSockets } from "./inherited-sockets.js";
 import { ListenError } from "./listen-error.js";
 import { linkKindOf, Listener } from "./listener.js";
@@ -124,7 +125,7 @@ export class Listeners {
 /** The `listener` label, e.g. `c2s:127.0.0.1:5222`, or `c2s:c2s-starttls` for a socket of that name. */
 export function listenerName({ kind, host, port, socket }: ListenerSettings): string {
   if (socket !== undefined) return `${kind}:${socket}`;
-  return `${kind}:${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return `${kind}:${hostAndPort(host, port)}`;
 }
 
 /** Port 0 means another port each time, so such listeners are told apart by their place. */

@@ -5,6 +5,7 @@
  * 2. An address that is compared is a `Jid`; an address that goes on the wire is the text that was read.
  */
 export { NS } from "./namespaces.js";
+export { hostAndPort } from "./host-port.js";
 export { Jid, normaliseDomain, parseJid } from "./jid.js";
 export { stanzaErrorTypes, streamErrorConditions } from "./conditions.js";
 export type { StanzaErrorCondition, StanzaErrorType, StreamErrorCondition } from "./conditions.js";
