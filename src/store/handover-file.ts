@@ -7,6 +7,7 @@ import {
   openSync,
   readFileSync,
   renameSync,
+  rmSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
@@ -45,7 +46,26 @@ export function writeHandover(
   mostBytes = MOST_BYTES,
 ): WrittenHandover {
   const beside = `${path}.new`;
-  const file = openSync(beside, WRITING, 0o600);
+  // Of a process that was killed in the middle of it, or something else that would be written into, or waited for.
+  rmSync(beside, { force: true });
+  try {
+    const counts = writeSessions(beside, sessions, nowMs, mostBytes);
+    renameSync(beside, path);
+    return counts;
+  } catch (error) {
+    // There are users' stanzas in it, and nobody would read them.
+    rmSync(beside, { force: true });
+    throw error;
+  }
+}
+
+function writeSessions(
+  path: string,
+  sessions: Iterable<HandedSession>,
+  nowMs: number,
+  mostBytes: number,
+): WrittenHandover {
+  const file = openSync(path, WRITING, 0o600);
   let [written, leftOut, bytes] = [0, 0, 0];
   try {
     fchmodSync(file, 0o600);
@@ -64,7 +84,6 @@ export function writeHandover(
   } finally {
     closeSync(file);
   }
-  renameSync(beside, path);
   return { sessions: written, leftOut };
 }
 
@@ -107,7 +126,7 @@ function readOwn(path: string): string | undefined {
   }
 }
 
-const WRITING = constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW;
+const WRITING = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW;
 
 function writeAll(file: number, bytes: Buffer): void {
   for (let at = 0; at < bytes.length;) at += writeSync(file, bytes, at);

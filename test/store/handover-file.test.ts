@@ -1,6 +1,8 @@
+import { execFileSync } from "node:child_process";
 import {
   chmodSync,
   existsSync,
+  linkSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -68,6 +70,17 @@ describe("sessions between two processes", () => {
     expect(existsSync(`${path}.new`)).toBe(false);
   });
 
+  test("do not go where something else waits in the way: a pipe without a reader, another name of another file", () => {
+    execFileSync("mkfifo", [`${path}.new`]);
+    expect(writeHandover(path, [session("juliet")], 0).sessions).toBe(1);
+    const other = join(folder, "other");
+    writeFileSync(other, "another's", { mode: 0o644 });
+    linkSync(other, `${path}.new`);
+    expect(writeHandover(path, [session("juliet")], 0).sessions).toBe(1);
+    expect(readFileSync(other, "utf8")).toBe("another's");
+    expect(statSync(other).mode & 0o777).toBe(0o644);
+  });
+
   test("may be none, and a clock that went back makes nobody younger", () => {
     writeHandover(path, [], 5000);
     expect(takeHandover(path, 1000)).toEqual({ sessions: [], ageMs: 0 });
@@ -88,6 +101,8 @@ describe("sessions between two processes", () => {
       throw new Error("on the way");
     }
     expect(() => writeHandover(path, broken(), 0)).toThrow("on the way");
+    // What users were answered does not stay on the disk.
+    expect(existsSync(`${path}.new`)).toBe(false);
     expect(takeHandover(path, 0)?.sessions).toEqual([session("juliet")]);
   });
 });
