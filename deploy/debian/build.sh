@@ -5,6 +5,8 @@
 #
 # Needs dpkg-deb, fakeroot if not root, and what install.sh needs. The same tree gives the same bytes (SOURCE_DATE_EPOCH).
 set -eu
+# dpkg-deb takes no folder that only its owner may look into.
+umask 022
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 # Files of a package belong to root.
