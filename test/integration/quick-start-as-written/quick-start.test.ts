@@ -48,7 +48,7 @@ describe.skipIf(cannotRun(...peers))("docs/quick-start.md", () => {
   /** Commands of the page with this test's folder and ports in them. */
   function here(commands: string): string {
     const moved = commands
-      .replaceAll(/\/(?:etc|run\/prosody|var\/log)\//g, (path) => `${folder}${path}`)
+      .replaceAll(/\/(?:etc|run\/(?:prosody|caesura)|var\/log)\//g, (path) => `${folder}${path}`)
       .replaceAll(/\b\d{4,5}\b/g, (number) => String(ports.get(number) ?? number));
     return `${prelude}\n${moved}\n`;
   }
@@ -120,7 +120,7 @@ describe.skipIf(cannotRun(...peers))("docs/quick-start.md", () => {
 
   beforeAll(async () => {
     for (const written of [15222, 15347, 5222, 5223, 5347, 9199]) ports.set(String(written), await freePort());
-    for (const path of ["etc/prosody/certs", "etc/caesura/tls", "run/prosody", "var/log/prosody"])
+    for (const path of ["etc/prosody/certs", "etc/caesura/tls", "run/prosody", "run/caesura", "var/log/prosody"])
       mkdirSync(join(folder, path), { recursive: true });
     await startProsody();
     checked = await startCaesura();
