@@ -1,4 +1,5 @@
 import { X509Certificate } from "node:crypto";
+import { isIP } from "node:net";
 import { normaliseDomain } from "../xmpp/index.js";
 import { isNamed } from "./certificate-checks.js";
 import type { DomainConfig } from "./config.js";
@@ -22,7 +23,7 @@ export function checkPublicUrls(
     if (kind !== "websocket" || tls !== "direct" || typeof publicUrl !== "string") continue;
     const host = hostOf(publicUrl);
     const shown = domains.find(({ name }) => name === host) ?? domains[0];
-    if (host === undefined || shown === undefined || isNamed(new X509Certificate(shown.tls.cert), host)) continue;
+    if (host === undefined || shown === undefined || isShownAt(new X509Certificate(shown.tls.cert), host)) continue;
     document.complain([...at, index, "publicUrl"], {
       severity: "warning",
       code: "certificate-name",
@@ -30,6 +31,12 @@ export function checkPublicUrls(
       hint: `Let the certificate of ${shown.name} name ${host} too.`,
     });
   }
+}
+
+/** RFC 9525 §6.3, §6.5: a host that is an address is looked for among the addresses. */
+function isShownAt(certificate: X509Certificate, host: string): boolean {
+  const address = host.replace(/^\[(.*)\]$/, "$1");
+  return isIP(address) === 0 ? isNamed(certificate, host) : certificate.checkIP(address) !== undefined;
 }
 
 function hostOf(url: string): string | undefined {

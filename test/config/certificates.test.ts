@@ -1,4 +1,6 @@
+import { chmodSync } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { makeCertificate } from "../support/certificate.js";
 import { pem, workspace, yaml } from "./workspace.js";
 
 /** The findings about a pair of files of `test/config/certificates`, with messages. */
@@ -69,6 +71,15 @@ describe("a certificate", () => {
     expect(codes(listen("wss://capulet.lit/ws"))).toEqual([]);
     expect(codes(listen("wss://chat.capulet.lit/ws"))).toEqual(["warning certificate-name 10:82 listen[0].publicUrl"]);
     expect(codes(listen("wss://chat.capulet.lit/ws", "none"))).toEqual([]);
+    expect(codes(listen("wss://192.0.2.1/ws"))).toEqual(["warning certificate-name 10:82 listen[0].publicUrl"]);
+  });
+
+  test("that is shown at an address names that address (RFC 9525 §6.5)", () => {
+    const space = workspace();
+    const { keyFile } = makeCertificate(space.folder, "capulet", ["capulet.lit"]);
+    chmodSync(keyFile, 0o600);
+    const listen = `[{ kind: websocket, host: 127.0.0.1, port: 5443, tls: direct, publicUrl: "wss://127.0.0.1:5443/ws" }, { kind: component, host: 127.0.0.1, port: 5347 }]`;
+    expect(space.findings(yaml({ listen }), { nowMs: Date.now() })).toEqual([]);
   });
 });
 
