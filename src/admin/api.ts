@@ -200,17 +200,18 @@ const MOST_BODY_BYTES = 4096;
 async function readObject(request: IncomingMessage): Promise<Readonly<Record<string, unknown>> | undefined> {
   const pieces: Buffer[] = [];
   let length = 0;
-  // Ended by the server's own deadline for a request, if the rest does not come.
-  for await (const piece of request as AsyncIterable<Buffer>) {
-    length += piece.length;
-    if (length > MOST_BODY_BYTES) return undefined;
-    pieces.push(piece);
-  }
-  if (length === 0) return {};
   try {
+    // Ended by the server's own deadline for a request, if the rest does not come.
+    for await (const piece of request as AsyncIterable<Buffer>) {
+      length += piece.length;
+      if (length > MOST_BODY_BYTES) return undefined;
+      pieces.push(piece);
+    }
+    if (length === 0) return {};
     const parsed: unknown = JSON.parse(Buffer.concat(pieces).toString("utf8"));
     return typeof parsed === "object" && parsed !== null && !Array.isArray(parsed) ? { ...parsed } : undefined;
   } catch {
+    // No JSON, or whoever asked is gone.
     return undefined;
   }
 }

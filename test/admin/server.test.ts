@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import { connect } from "node:net";
 import { request, type IncomingHttpHeaders } from "node:http";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -100,6 +101,24 @@ describe("the administration port", () => {
     );
     expect(answer).toContain(" 405 ");
     expect(answer.toLowerCase()).toContain("connection: close");
+  });
+
+  test("says of a body that is too long, or that does not come, what is wrong with it, and logs no fault of its own", async () => {
+    const logged: Record<string, unknown>[] = [];
+    await server.close();
+    server = new AdminServer(parts({ serves: () => new Set(["socket"] as const) }, logged));
+    await server.open("127.0.0.1", 0);
+    port = server.address?.port ?? 0;
+    const head = "POST /api/close HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n";
+    for (const length of [5000, 5_000_000]) {
+      const answer = await raw(`${head}content-length: ${String(length)}\r\n\r\n${"x".repeat(5000)}`);
+      expect(answer).toContain(" 400 ");
+    }
+    const unfinished = connect({ port, host: "127.0.0.1" });
+    unfinished.write(`${head}content-length: 100\r\n\r\n{"conn`, () => unfinished.destroy());
+    await once(unfinished, "close");
+    expect((await ask("GET", "/livez")).status).toBe(200);
+    expect(logged).toEqual([]);
   });
 
   test("a port that is taken is an error", async () => {
