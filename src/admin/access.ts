@@ -30,6 +30,8 @@ export function accessOf(request: IncomingMessage, token: Secret | undefined): A
   const isChange = request.method !== "GET" && request.method !== "HEAD";
   if (isChange && !isSameOrigin(request, host))
     return refused("origin", 403, "Changes are not taken from pages of other origins.");
+  if (!isChange && isTakenByForeignPage(request))
+    return refused("origin", 403, "Pages of other origins may lead here, and take nothing from here.");
   const shown = tokenIn(request.headers.authorization);
   if (token !== undefined && shown !== undefined) {
     return isEqual(shown, token.reveal()) ? { kind: "granted", caller: "operator" } : WRONG_TOKEN;
@@ -70,6 +72,12 @@ function isSameOrigin({ headers }: IncomingMessage, host: string): boolean {
   if (!/^application\/json\b/i.test(headers["content-type"] ?? "")) return false;
   const { origin } = headers;
   return origin === undefined || origin === `http://${host}` || origin === `https://${host}`;
+}
+
+/** Such a page could read nothing, but take the places of readers. Whoever follows its link is welcome. */
+function isTakenByForeignPage({ headers }: IncomingMessage): boolean {
+  const site = headers["sec-fetch-site"];
+  return site !== undefined && site !== "same-origin" && site !== "none" && headers["sec-fetch-mode"] !== "navigate";
 }
 
 function tokenIn(authorization: string | undefined): string | undefined {

@@ -24,7 +24,11 @@ export class Handover {
       const handed = takeHandover(path, Date.now());
       if (handed === undefined) return;
       const taken = handed.sessions.filter((session) => takeOver(this.#hub, session, handed.ageMs)).length;
-      const line = { event: "sessions-taken-over", sessions: taken, leftOut: handed.sessions.length - taken };
+      const line = {
+        event: "sessions-taken-over",
+        sessions: taken,
+        leftOut: handed.leftOut + handed.sessions.length - taken,
+      };
       this.#log.info(line, "streams of the process before this one can be resumed");
     } catch (error) {
       const line = { event: "handover-failed", path, err: error };

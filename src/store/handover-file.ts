@@ -30,6 +30,8 @@ export interface WrittenHandover {
 
 export interface ReadHandover {
   readonly sessions: readonly HandedSession[];
+  /** That hold what no session does: nobody's mistake is to cost the others their streams. */
+  readonly leftOut: number;
   /** How long ago it was written. */
   readonly ageMs: number;
 }
@@ -100,9 +102,13 @@ export function takeHandover(path: string, nowMs: number): ReadHandover | undefi
   const [first = "", ...rest] = text.split("\n");
   const [last = "", end] = rest.splice(-2);
   const { writtenAtMs } = header.parse(JSON.parse(first));
-  const sessions = rest.map((line) => handedSession.parse(JSON.parse(line)));
-  if (end !== "" || footer.parse(JSON.parse(last)).sessions !== sessions.length) throw new Error("a part is missing");
-  return { sessions, ageMs: Math.max(0, nowMs - writtenAtMs) };
+  const lines: readonly unknown[] = rest.map((line) => JSON.parse(line));
+  if (end !== "" || footer.parse(JSON.parse(last)).sessions !== lines.length) throw new Error("a part is missing");
+  const sessions = lines.flatMap((line) => {
+    const { data } = handedSession.safeParse(line);
+    return data === undefined ? [] : [data];
+  });
+  return { sessions, leftOut: lines.length - sessions.length, ageMs: Math.max(0, nowMs - writtenAtMs) };
 }
 
 function readOwn(path: string): string | undefined {

@@ -27,6 +27,18 @@ describe("who may see what names users", () => {
     },
   );
 
+  test.each(["cross-site", "same-site"])(
+    "a page of another origin (%s) takes no reader's place, and may have a link that leads here",
+    async (site) => {
+      const refused: AccessRefusal[] = [];
+      const ask = await opened({ refused: (reason) => refused.push(reason) });
+      const foreign = { host: "localhost", "sec-fetch-site": site };
+      expect((await ask("GET", "/live", { ...foreign, "sec-fetch-mode": "cors" })).status).toBe(403);
+      expect(refused).toEqual(["origin"]);
+      expect((await ask("GET", "/", { ...foreign, "sec-fetch-mode": "navigate" })).status).toBe(200);
+    },
+  );
+
   test.each(["forwarded", "x-forwarded-for", "via", "x-real-ip"])(
     "what a proxy on this machine passes on is not from this machine: %s",
     async (name) => {

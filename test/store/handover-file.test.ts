@@ -57,7 +57,7 @@ describe("sessions between two processes", () => {
   test("are read as they were written, once, with their age", () => {
     const sessions = [session("juliet"), session("romeo", { maxSeconds: undefined, priority: undefined })];
     expect(writeHandover(path, sessions, 1000)).toEqual({ sessions: 2, leftOut: 0 });
-    expect(takeHandover(path, 61_000)).toEqual({ sessions, ageMs: 60_000 });
+    expect(takeHandover(path, 61_000)).toEqual({ sessions, leftOut: 0, ageMs: 60_000 });
     expect(existsSync(path)).toBe(false);
     expect(takeHandover(path, 61_000)).toBeUndefined();
   });
@@ -83,7 +83,7 @@ describe("sessions between two processes", () => {
 
   test("may be none, and a clock that went back makes nobody younger", () => {
     writeHandover(path, [], 5000);
-    expect(takeHandover(path, 1000)).toEqual({ sessions: [], ageMs: 0 });
+    expect(takeHandover(path, 1000)).toEqual({ sessions: [], leftOut: 0, ageMs: 0 });
   });
 
   test("are left out where there are too many, and the rest is read", () => {
@@ -127,13 +127,21 @@ describe("a file that cannot be believed is not used, and not looked at again", 
     ["of a later format", (text) => text.replace('"format":1', '"format":2')],
     ["with a session less", (text) => text.replace(/\n.*?\n/, "\n")],
     ["with something behind the end", (text) => `${text}{}`],
-    ["with a counter that is none", (text) => text.replace('"senderAck":3', '"senderAck":-3')],
-    ["with a key that nobody knows", (text) => text.replace('"heldUp"', '"more":1,"heldUp"')],
     ["that is something else", () => "version: 1\n"],
   ])("one %s", (_what, change) => {
     written(change);
     expect(() => takeHandover(path, 0)).toThrow();
     expect(existsSync(path)).toBe(false);
+  });
+
+  test.each<readonly [string, (text: string) => string]>([
+    ["a counter that is none", (text) => text.replace('"senderAck":3', '"senderAck":-3')],
+    ["a key that nobody knows", (text) => text.replace('"heldUp"', '"more":1,"heldUp"')],
+  ])("a session with %s is left out, and costs the others nothing", (_what, change) => {
+    written(change);
+    const handed = takeHandover(path, 0);
+    expect(handed?.leftOut).toBe(1);
+    expect(handed?.sessions).toEqual([session("romeo")]);
   });
 
   test.each([0o620, 0o602])("one that others may have written (mode %o): its stanzas would be users'", (mode) => {
