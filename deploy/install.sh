@@ -12,7 +12,8 @@ usage() {
 
 		  (no option)   build if need be, install; nothing is started or restarted
 		  --uninstall   stop it, remove the program and the units; /etc/caesura stays
-		  --purge       remove /etc/caesura as well, keys and secrets included
+		  --purge       remove /etc/caesura as well, keys and secrets included; what users have granted, below
+		                /var/lib/private/caesura, stays
 
 		Environment:
 		  DESTDIR   puts everything below that folder, for packages; systemd is not told then
@@ -77,7 +78,7 @@ build() {
 	')
 }
 
-# Everything into a folder beside the old one, which is exchanged at the end: an interrupted installation changes nothing.
+# Everything into a folder beside the old one, which is exchanged at the end: for all but that moment an interruption changes nothing.
 install_program() {
 	rm -rf "$lib.new" "$lib.old"
 	mkdir -p "$lib.new"
