@@ -147,7 +147,7 @@ export class Book {
     asked.answer = type;
     session.answered.set(id, `${asked.token} (${asked.namespace}) ${iq.toString().slice(0, 300)}`);
     asked.isDoubtful = type === "error" && open.length > 0;
-    const condition = iq.getChild("error")?.getChildElements()[0]?.name;
+    const condition = conditionOf(iq);
     const of = `${session.jid}: answer to ${asked.token} (${asked.mood ?? "unseen"}): ${iq.toString()}`;
     const expected = addressOf(asked);
     // Prosody names nobody when an account asks itself (RFC 6120 §8.1.2.1).
@@ -243,14 +243,34 @@ function addressOf({ session, to }: Asked): string {
 }
 
 /** Which of several requests with the same id is answered. */
-function oneOf(open: readonly Asked[], { attrs }: Element, token: unknown): Asked | undefined {
+function oneOf(open: readonly Asked[], iq: Element, token: unknown): Asked | undefined {
   if (token !== undefined) return open.find((one) => one.token === token);
+  const { attrs } = iq;
   const fits = open.filter((one) => (attrs["from"] ?? one.session.account) === addressOf(one));
   const isError = attrs["type"] === "error";
-  const isOdd = ({ mood }: Asked): boolean => mood === "wrong" || mood === "never" || mood === "error";
-  // A result without token is the server's; an error may be anybody's.
-  if (isError && fits.some(isOdd)) return fits.find(isOdd);
+  // A result without token is the server's; an error may be anybody's, and is that of whom it is expected of, if there is one.
+  if (isError) {
+    const isTheirs = conditionOf(iq) === "item-not-found" ? refuses : failsToAnswer;
+    const expected = fits.find(isTheirs) ?? fits.find(({ mood }) => mood === undefined) ?? fits.find(isOdd);
+    if (expected !== undefined) return expected;
+  }
   return fits.find(({ namespace }) => isError === namespace.startsWith("urn:example:")) ?? fits[0];
+}
+
+function refuses({ mood }: Asked): boolean {
+  return mood === "error";
+}
+
+function failsToAnswer({ mood }: Asked): boolean {
+  return mood === "wrong" || mood === "never";
+}
+
+function isOdd(asked: Asked): boolean {
+  return refuses(asked) || failsToAnswer(asked);
+}
+
+function conditionOf(iq: Element): string | undefined {
+  return iq.getChild("error")?.getChildElements()[0]?.name;
 }
 
 /** Tells whether a text arrived as it was sent. */

@@ -25,6 +25,8 @@ describe.skipIf(cannotRun("prosody", "openssl", sasl2Module))(`a storm, CAESURA_
     ["in which rules stay, so that the figures add up", false],
   ])(
     "%s: each request is answered once, each message arrives once and in order, and all comes to rest",
+    // Once more with the same deeds: what two storms show is a fault. `npm run soak` hunts what one storm in many shows.
+    { retry: 1 },
     async (_, reloads) => {
       for await (const { breaches, counts } of storms({ ...options, reloads }, 1)) {
         expect(breaches).toEqual([]);
