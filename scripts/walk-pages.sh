@@ -6,7 +6,7 @@
 #   scripts/walk-pages.sh bookworm|trixie
 #
 # Needs debootstrap and systemd-container. The source is what git has in HEAD.
-# WALK_MIRROR    where Debian is taken from
+# WALK_MIRROR    where Debian is taken from; if not where debootstrap does it by itself
 # WALK_NODE      a folder to be put over /usr/local in place of the download of Node.js
 # WALK_PREPARE   a program that is given the new root's folder before anything is done there
 # WALK_NETNS     the path of a network namespace, in place of this machine's network
@@ -22,7 +22,7 @@ chmod 755 "$root"
 trap '[ -n "${WALK_KEEP:-}" ] && echo "walk: the root is $root" || rm -rf --one-file-system "$root"' EXIT
 
 make_root() {
-	debootstrap --variant=minbase --include=systemd-sysv,dbus "$suite" "$root" "${WALK_MIRROR:-http://deb.debian.org/debian}" >"$root.log"
+	debootstrap --variant=minbase --include=systemd-sysv,dbus "$suite" "$root" ${WALK_MIRROR:+"$WALK_MIRROR"} >"$root.log"
 	rm "$root.log"
 	cp /etc/resolv.conf "$root/etc/resolv.conf"
 	mkdir "$root/root/caesura"
